@@ -1,0 +1,102 @@
+"""Defines the headers of every record: CloudEvents 1.0 attributes in Kafka's binary content mode."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from schemas.versions import SCHEMA_VERSION
+
+PREFIX: Final = "ce_"
+HeaderPair = tuple[str, bytes | None]
+
+
+class Operation(StrEnum):
+    """What happened to the object or entity of a record."""
+
+    UPSERT = "upsert"
+    DELETE = "delete"
+
+
+class Origin(StrEnum):
+    """Why a record was published."""
+
+    LIVE = "live"
+    RESYNC = "resync"
+    REPLAY = "replay"
+    SWEEP = "sweep"
+
+
+class RecordHeaders(BaseModel):
+    """The CloudEvents attributes and pagerport's extension attributes of one record.
+
+    On the wire each attribute is one header `ce_<name>` with UTF-8 text, lists are comma-separated, and
+    `content-type` is `application/json`. Unknown headers are ignored.
+    Source: CloudEvents 1.0, Kafka protocol binding, binary content mode.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: Annotated[str, Field(min_length=1, description="Unique within `source`.")]
+    source: Annotated[str, Field(min_length=1, description="`pagerport/<identifier>/<service>`.")]
+    type: Annotated[str, Field(min_length=1, description="`pagerport.raw`, `pagerport.entity`, …")]
+    subject: Annotated[str, Field(description="Object id, or `<blueprint>/<identifier>` of an entity.")] = ""
+    specversion: Annotated[str, Field(description="CloudEvents version.")] = "1.0"
+    time: Annotated[AwareDatetime, Field(description="When the record was made.")]
+    schemaversion: Annotated[int, Field(ge=1, description="Schema version of the value.")] = SCHEMA_VERSION
+    operation: Operation = Operation.UPSERT
+    origin: Origin
+    kind: Annotated[
+        str, Field(description="PagerDuty kind, e.g. `incidents`; empty where there is none.")
+    ] = ""
+    runid: Annotated[str, Field(description="Run that published the record; empty for live ones.")] = ""
+    observedat: Annotated[
+        AwareDatetime | None, Field(description="When the request to PagerDuty was sent, not answered.")
+    ] = None
+    omitted: Annotated[
+        tuple[str, ...], Field(description="Enrichment keys that could not be had this time.")
+    ] = ()
+
+    def encode(self) -> tuple[tuple[str, bytes], ...]:
+        """Return the headers as they travel, in a stable order."""
+        pairs: list[tuple[str, bytes]] = [("content-type", b"application/json")]
+        for name in RecordHeaders.model_fields:
+            value = getattr(self, name)
+            if value is None or value in {"", ()}:
+                continue
+            pairs.append((PREFIX + name, _as_text(value).encode()))
+        return tuple(pairs)
+
+    @classmethod
+    def decode(cls, pairs: Iterable[HeaderPair]) -> "RecordHeaders":
+        """Read headers as they arrive.
+
+        Args:
+            pairs: Header pairs in their order; of a repeated name the last one counts.
+
+        Raises:
+            ValueError: An attribute is missing, null, not UTF-8 or not of its type. The caller sends the
+                record to the dead-letter topic.
+        """
+        found: dict[str, str | tuple[str, ...]] = {}
+        for name, value in pairs:
+            if not name.startswith(PREFIX):
+                continue
+            if value is None:
+                raise ValueError(f"header {name!r} is null")
+            attribute = name.removeprefix(PREFIX)
+            text = value.decode("utf-8")
+            found[attribute] = (
+                tuple(part for part in text.split(",") if part) if attribute == "omitted" else text
+            )
+        return cls.model_validate(found)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return str(value)

@@ -1,0 +1,69 @@
+"""Names the outcomes a record can have: the fixed codes that runs count."""
+
+from enum import StrEnum
+
+
+class Count(StrEnum):
+    """What is counted per kind of a run, in the commit metadata of mapper and writer.
+
+    Mapper, per raw object (exactly one of the first three): mapped, filtered, failed. The rest are further
+    facts of it: how many changes it emitted, how many rejections, how many properties were omitted.
+    Writer, per change (exactly one): written, unchanged, folded, rejected, unmet, failed, deleted or
+    not_deleted.
+    """
+
+    MAPPED = "mapped"
+    """Objects of which every entry that selected them made its entity."""
+    FILTERED = "filtered"
+    """Objects that no entry selects."""
+    FAILED = "failed"
+    """Objects (mapper) or changes (writer) with an error: each is a dead letter."""
+    EMITTED = "emitted"
+    """Entity changes published by the mapper, deletes included."""
+    OMITTED = "omitted"
+    """Properties left out because their expression failed or gave no output."""
+    COLLIDED = "collided"
+    """Entities that two entries or items of one object made and that were merged."""
+    DELETE_UNRESOLVED = "delete_unresolved"
+    """Deletes whose identifier the body does not give."""
+    WRITTEN = "written"
+    UNCHANGED = "unchanged"
+    """Port already held what the change says."""
+    FOLDED = "folded"
+    """Changes merged into a later change of the same entity."""
+    REJECTED = "rejected"
+    """Refused for good: null identifier (mapper), refused by Port (writer). Each is a dead letter."""
+    UNMET = "unmet"
+    """Relation target missing; a dead letter."""
+    DELETED = "deleted"
+    NOT_DELETED = "not_deleted"
+    """Deletes proposed by a run, which only a sweep carries out."""
+    COERCED = "coerced"
+    """Properties changed to the blueprint's type, or dropped because they can never fit it."""
+
+
+class Reason(StrEnum):
+    """Why a record is a dead letter. Bounded: a metric label."""
+
+    UNREADABLE = "unreadable"
+    """The header or value could not be read."""
+    SELECTOR_ERROR = "selector_error"
+    """A selector raised, gave nothing, or gave something else than true or false."""
+    IDENTIFIER_ERROR = "identifier_error"
+    """The expression of the identifier or blueprint raised or gave no output."""
+    IDENTIFIER_NULL = "identifier_null"
+    BLUEPRINT_NULL = "blueprint_null"
+    ITEMS_ERROR = "items_error"
+    """itemsToParse raised, or gave something else than a list."""
+    JQ_TIMEOUT = "jq_timeout"
+    JQ_CRASH = "jq_crash"
+    TOO_LARGE = "too_large"
+    """An entity larger than Port's request limit."""
+    INVALID_IDENTIFIER = "invalid_identifier"
+    """The identifier breaks Port's pattern or length."""
+    BLUEPRINT_MISSING = "blueprint_missing"
+    RELATION_TARGET_MISSING = "relation_target_missing"
+    REFUSED = "refused"
+    """Port refused the entity for good (422 and the like)."""
+    RETRIES_EXHAUSTED = "retries_exhausted"
+    """Port went on failing for this item while it accepted others."""

@@ -1,0 +1,118 @@
+"""Defines the state and result of a run, the value of `pagerport.runs`."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from schemas.outcome import Count, Reason
+from schemas.versions import SCHEMA_VERSION
+
+FAILURE_LIMIT = 1000
+"""Failures listed in a run's result; all of them are counted."""
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    LISTING = "listing"
+    MAPPING = "mapping"
+    WRITING = "writing"
+    COMPLETED = "completed"
+    COMPLETED_WITH_FAILURES = "completed_with_failures"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class KindState(StrEnum):
+    """How the listing of a kind ended."""
+
+    PENDING = "pending"
+    LISTING = "listing"
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    """Read as far as possible; `reason` says what is missing."""
+    SKIPPED = "skipped"
+    """PagerDuty does not give this kind to the token or plan (402, 403)."""
+    FAILED = "failed"
+
+
+class KindResult(BaseModel):
+    """What one kind did in a run."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    state: KindState = KindState.PENDING
+    reason: Annotated[str, Field(description="Why not complete, and the next step.")] = ""
+    announced: Annotated[
+        int | None, Field(description="Objects PagerDuty says there are; null: it does not say.")
+    ] = None
+    fetched: Annotated[int, Field(description="Distinct objects read and published.")] = 0
+    duplicates: Annotated[int, Field(description="Rows read again because pages shifted.")] = 0
+    requests: Annotated[int, Field(description="Requests to PagerDuty, retries included.")] = 0
+    mapper: Annotated[dict[Count, int], Field(description="Counts of the mapper.")] = Field(
+        default_factory=dict
+    )
+    writer: Annotated[dict[Count, int], Field(description="Counts of the writer.")] = Field(
+        default_factory=dict
+    )
+
+
+class RunFailure(BaseModel):
+    """One object or change that did not arrive, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: str
+    object_id: str
+    stage: str
+    reason: Reason
+    detail: str = ""
+    entry: int | None = None
+    blueprint: str = ""
+    identifier: str = ""
+    letter: Annotated[
+        str, Field(description="Address of the dead letter: `<topic>/<partition>/<offset>`.")
+    ] = ""
+
+
+class Wait(BaseModel):
+    """Time spent waiting for a third party."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    host: Annotated[str, Field(description="`PagerDuty` or `Port`.")]
+    cause: Annotated[str, Field(description="`rate limit`, `HTTP 502`, `no connection`, …")]
+    seconds: float
+    times: int
+
+
+class RunResult(BaseModel):
+    """The state of a run while it goes on, and its result at the end. Keyed by run id."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    type: Literal["resync", "replay"] = "resync"
+    state: RunState = RunState.LISTING
+    attempt: int = 1
+    mapping_version: int = 0
+    started_at: AwareDatetime
+    ended_at: AwareDatetime | None = None
+    kinds: dict[str, KindResult] = Field(default_factory=dict)
+    failure_count: Annotated[int, Field(description="All failures, also those past the list's limit.")] = 0
+    failures_by_reason: dict[Reason, int] = Field(default_factory=dict)
+    failures: list[RunFailure] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=list)
+    waits: list[Wait] = Field(default_factory=list)
+    requests: Annotated[dict[str, int], Field(description="Requests per third party.")] = Field(
+        default_factory=dict
+    )
+    deletes: Annotated[str, Field(description="What the run did about deletes, in words.")] = ""
+    error: Annotated[str, Field(description="Why the run failed as a whole, and the next step.")] = ""
+
+    @property
+    def green(self) -> bool:
+        """Whether everything the run set out to do is done."""
+        return self.state is RunState.COMPLETED

@@ -1,0 +1,1 @@
+"""The log under the runtime: one interface, one implementation per way to run."""
