@@ -95,7 +95,7 @@ class Resource(_Part):
 
 
 class WebhookEntity(_Part):
-    """The entity of a webhook-format mapping: JQ expressions over `.body`, `.headers`, `.queryParams`, `.item`."""
+    """The entity of a webhook-format mapping: JQ over `.body`, `.headers`, `.queryParams` and `.item`."""
 
     identifier: Expression | Query
     title: Expression | None = None

@@ -81,7 +81,7 @@ class OffsetOutOfRangeError(Exception):
 
 
 class AssignmentListener(Protocol):
-    """Hears of partitions that come and go; both calls are awaited before the change takes effect elsewhere."""
+    """Hears of partitions that come and go; both calls are awaited before the change takes effect."""
 
     async def on_assigned(self, partitions: frozenset[TopicPartition]) -> None:
         """Partitions are ours from now on (the whole assignment, not the difference)."""
