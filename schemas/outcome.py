@@ -42,6 +42,10 @@ class Count(StrEnum):
     """Properties changed to the blueprint's type, or dropped because they can never fit it."""
 
 
+FAILING = (Count.FAILED, Count.REJECTED, Count.UNMET)
+"""Counts that make a run not green. Omissions and coercions are warnings."""
+
+
 class Reason(StrEnum):
     """Why a record is a dead letter. Bounded: a metric label."""
 

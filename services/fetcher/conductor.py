@@ -1,0 +1,239 @@
+"""Conducts a run: lists and publishes, waits for the stages by their committed offsets, writes the result."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas.headers import Origin, RecordHeaders
+from schemas.mapping import MappingInForce
+from schemas.outcome import Count
+from schemas.run import KindResult, KindState, RunResult, RunState
+from schemas.topics import ENTITIES, RUNS, dlq_topic
+from services.fetcher.run_counts import add_letter, count_failures, final_state, merge_listings, sum_counts
+from shared.dead_letters import read_dead_letter
+from shared.errors import FatalError
+from shared.groups import MAPPER_GROUP, WRITER_GROUP
+from shared.http.waits import WaitLedger
+from shared.log.interface import Log, NewRecord, Sleep, TopicPartition
+from shared.progress import Progress
+from shared.sources import Source
+
+NO_SWEEP = "this run deletes nothing: the sweep of stale entities is not part of this release"
+LETTERS_PER_READ = 1000
+
+ListSource = Callable[[Source, Callable[[KindResult], None]], Awaitable[KindResult]]
+"""Lists a source and publishes its objects; tells the state so far; returns when all is acknowledged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How a run is watched.
+
+    Attributes:
+        poll_s: Seconds between two looks at the committed offsets.
+        stall_timeout_s: Seconds without any progress after which the run is given up.
+        on_snapshot: Hears of the run's state at each look; must not block.
+    """
+
+    poll_s: float
+    stall_timeout_s: float
+    on_snapshot: Callable[[RunResult], None]
+
+
+@dataclass(slots=True)
+class _Run:
+    """What the conductor knows of the run in hand."""
+
+    result: RunResult
+    kind_of: dict[str, str]
+    """Raw topic to kind."""
+    listings: dict[str, KindResult] = field(default_factory=dict)
+    letters_from: dict[TopicPartition, int] = field(default_factory=dict)
+    moved: tuple[int, ...] = ()
+    moved_at_s: float = 0.0
+
+
+class Conductor:
+    """Runs one resync at a time.
+
+    There are no marks in the data: committed offsets are the barrier, the log is the list of what was seen.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        *,
+        list_source: ListSource,
+        identifier: str,
+        waits: WaitLedger,
+        requests: Callable[[], dict[str, int]],
+        watch: Watch,
+        now: Callable[[], datetime],
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._log = log
+        self._list_source = list_source
+        self._identifier = identifier
+        self._waits = waits
+        self._requests = requests
+        self._watch = watch
+        self._now = now
+        self._sleep = sleep
+        self.result: RunResult | None = None
+
+    async def resync(self, run_id: str, mapping: MappingInForce, sources: Sequence[Source]) -> RunResult:
+        """List the sources, wait until all they gave has reached Port, and return the result.
+
+        Raises:
+            FatalError: PagerDuty or Port refuses us, or nothing moved for the stall timeout.
+        """
+        run = _Run(
+            result=RunResult(run_id=run_id, mapping_version=mapping.version, started_at=self._now()),
+            kind_of={source.topic: source.kind for source in sources},
+        )
+        self.result = run.result
+        run.result.kinds = {source.kind: KindResult() for source in sources}
+        run.listings = {source.topic: KindResult(state=KindState.LISTING) for source in sources}
+        run.letters_from = await self._ends([dlq_topic(name) for name in (*run.kind_of, ENTITIES.name)])
+        run.moved_at_s = self._now().timestamp()
+        steps = asyncio.create_task(self._steps(run, sources))
+        watcher = asyncio.create_task(self._look_on(run))
+        try:
+            await _first_of(steps, watcher)
+        except asyncio.CancelledError:
+            await self._close(run, RunState.INTERRUPTED)
+            raise
+        except FatalError as error:
+            run.result.error = str(error)
+            await self._close(run, RunState.FAILED)
+            raise
+        return run.result
+
+    async def _steps(self, run: _Run, sources: Sequence[Source]) -> None:
+        await self._publish(run.result)
+        await self._list(run, sources)
+        run.result.state = RunState.MAPPING
+        await self._publish(run.result)
+        await self._passed(MAPPER_GROUP, await self._ends(list(run.kind_of)))
+        run.result.state = RunState.WRITING
+        await self._publish(run.result)
+        await self._passed(WRITER_GROUP, await self._ends([ENTITIES.name]))
+        run.result.deletes = NO_SWEEP
+        await self._close(run, None)
+
+    async def _list(self, run: _Run, sources: Sequence[Source]) -> None:
+        async def one(source: Source) -> None:
+            def heard(state: KindResult) -> None:
+                run.listings[source.topic] = state
+
+            heard(await self._list_source(source, heard))
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for source in sources:
+                    group.create_task(one(source))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _passed(self, group: str, ends: dict[TopicPartition, int]) -> None:
+        """Wait until the group has committed past all ends. An end of 0 needs no commit."""
+        waited_for = {place: end for place, end in ends.items() if end}
+        while waited_for:
+            committed = await self._log.committed(group, list(waited_for))
+            waited_for = {
+                place: end
+                for place, end in waited_for.items()
+                if place not in committed or committed[place].offset < end
+            }
+            if waited_for:
+                await self._sleep(self._watch.poll_s)
+
+    async def _look_on(self, run: _Run) -> None:
+        while True:
+            await self._sleep(self._watch.poll_s)
+            await self._refresh(run)
+            self._watch.on_snapshot(run.result)
+            still_s = self._now().timestamp() - run.moved_at_s
+            if still_s > self._watch.stall_timeout_s:
+                cause = self._waits.waiting_for() or f"the {run.result.state} stage"
+                raise FatalError(
+                    f"no progress for {self._watch.stall_timeout_s:.0f} s while waiting for {cause}; "
+                    "mend it and run the sync again, or raise OCEAN__SYNC__STALL_TIMEOUT_S"
+                )
+
+    async def _refresh(self, run: _Run) -> None:
+        """Bring the result up to date with what the stages have committed."""
+        mapped, mapper_at = await self._stage(MAPPER_GROUP, list(run.kind_of), run.result.run_id)
+        written, writer_at = await self._stage(WRITER_GROUP, [ENTITIES.name], run.result.run_id)
+        for kind in run.result.kinds:
+            listed = merge_listings(run.listings[topic] for topic, of in run.kind_of.items() if of == kind)
+            listed.mapper, listed.writer = mapped.get(kind, {}), written.get(kind, {})
+            run.result.kinds[kind] = listed
+        run.result.failure_count = count_failures(run.result.kinds)
+        run.result.requests = self._requests()
+        run.result.waits = self._waits.waits()
+        moved = (mapper_at, writer_at, sum(kind.fetched for kind in run.result.kinds.values()))
+        if moved != run.moved:
+            run.moved, run.moved_at_s = moved, self._now().timestamp()
+
+    async def _stage(
+        self, group: str, topics: Sequence[str], run_id: str
+    ) -> tuple[dict[str, dict[Count, int]], int]:
+        """Return the stage's counts for the run per kind, and how far it has come in all."""
+        committed = await self._log.committed(group, await self._places(topics))
+        states = [Progress.decode(one.metadata) for one in committed.values()]
+        counts = sum_counts(state.counts for state in states if state.run_id == run_id)
+        return counts, sum(one.offset for one in committed.values())
+
+    async def _close(self, run: _Run, state: RunState | None) -> None:
+        """Write the result: counts, dead letters, times. State None: judge by what happened."""
+        await self._refresh(run)
+        await self._gather_letters(run)
+        run.result.state = state or final_state(run.result)
+        run.result.ended_at = self._now()
+        await self._publish(run.result)
+        self._watch.on_snapshot(run.result)
+
+    async def _gather_letters(self, run: _Run) -> None:
+        ends = await self._ends([place.topic for place in run.letters_from])
+        at = dict(run.letters_from)
+        while at := {place: offset for place, offset in at.items() if offset < ends[place]}:
+            for record in await self._log.read(at, max_records=LETTERS_PER_READ, wait_s=0):
+                at[record.place] = record.offset + 1
+                if record.value is not None:
+                    letter = read_dead_letter(record)
+                    if letter.run_id == run.result.run_id:
+                        add_letter(run.result, letter)
+
+    async def _publish(self, result: RunResult) -> None:
+        now = self._now()
+        headers = RecordHeaders(
+            id=f"{result.run_id}@{result.state}",
+            source=f"pagerport/{self._identifier}/fetcher",
+            type="pagerport.run",
+            subject=result.run_id,
+            time=now,
+            origin=Origin.RESYNC,
+            runid=result.run_id,
+        )
+        value = result.model_dump_json(exclude_none=True).encode()
+        await self._log.append([NewRecord(RUNS.name, result.run_id.encode(), value, headers.encode())])
+
+    async def _places(self, topics: Sequence[str]) -> list[TopicPartition]:
+        return await self._log.partitions(frozenset(topics).__contains__)
+
+    async def _ends(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        return await self._log.end_offsets(await self._places(topics))
+
+
+async def _first_of(*tasks: asyncio.Task[None]) -> None:
+    """Wait for the first task to end, end the others, and raise what it raised."""
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

@@ -1,0 +1,80 @@
+"""Folds what the stages committed, and their dead letters, into the result of a run."""
+
+from collections.abc import Iterable, Mapping
+
+from schemas.dead_letter import DeadLetter
+from schemas.outcome import FAILING, Count
+from schemas.run import FAILURE_LIMIT, KindResult, KindState, RunFailure, RunResult, RunState
+
+_WORST_FIRST = (
+    KindState.FAILED,
+    KindState.SKIPPED,
+    KindState.INCOMPLETE,
+    KindState.LISTING,
+    KindState.PENDING,
+    KindState.COMPLETE,
+)
+
+
+def merge_listings(listings: Iterable[KindResult]) -> KindResult:
+    """Return what the sources of one kind did together: sums, and the worst state with every reason."""
+    merged = KindResult(state=KindState.COMPLETE)
+    announced: int | None = 0
+    reasons: list[str] = []
+    for one in listings:
+        merged.fetched += one.fetched
+        merged.duplicates += one.duplicates
+        merged.requests += one.requests
+        announced = None if announced is None or one.announced is None else announced + one.announced
+        merged.state = min(merged.state, one.state, key=_WORST_FIRST.index)
+        if one.reason and one.reason not in reasons:
+            reasons.append(one.reason)
+    merged.announced = announced
+    merged.reason = "; ".join(reasons)
+    return merged
+
+
+def sum_counts(
+    partitions: Iterable[Mapping[str, Mapping[Count, int]]],
+) -> dict[str, dict[Count, int]]:
+    """Add up the counts of several partitions, per kind."""
+    totals: dict[str, dict[Count, int]] = {}
+    for counts in partitions:
+        for kind, of_kind in counts.items():
+            total = totals.setdefault(kind, {})
+            for count, number in of_kind.items():
+                total[count] = total.get(count, 0) + number
+    return totals
+
+
+def count_failures(kinds: Mapping[str, KindResult]) -> int:
+    """Return how many objects and changes did not arrive."""
+    return sum(
+        stage.get(count, 0)
+        for kind in kinds.values()
+        for stage in (kind.mapper, kind.writer)
+        for count in FAILING
+    )
+
+
+def add_letter(result: RunResult, letter: DeadLetter) -> None:
+    """List a dead letter's failures in the result, up to the list's limit."""
+    for failure in letter.failures:
+        number = result.failures_by_reason.get(failure.reason, 0)
+        result.failures_by_reason[failure.reason] = number + 1
+        if len(result.failures) < FAILURE_LIMIT:
+            result.failures.append(
+                RunFailure(
+                    kind=letter.kind,
+                    object_id=letter.object_id,
+                    stage=letter.stage,
+                    letter=f"{letter.topic}/{letter.partition}/{letter.offset}",
+                    **failure.model_dump(),
+                )
+            )
+
+
+def final_state(result: RunResult) -> RunState:
+    """Judge a run whose barrier has passed: green only if every kind is complete and nothing failed."""
+    whole = all(kind.state is KindState.COMPLETE for kind in result.kinds.values())
+    return RunState.COMPLETED if whole and not result.failure_count else RunState.COMPLETED_WITH_FAILURES

@@ -1,0 +1,268 @@
+"""Defines every setting: type, bound, unit, default and description. Names are the peer's where it has them."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.settings.values import Identifier, LowerCase, Secret, Text, UpperCase, Url
+
+PREFIX: Final = "OCEAN__"
+DELIMITER: Final = "__"
+
+
+class EventListenerType(StrEnum):
+    """How resyncs are asked for."""
+
+    POLLING = "POLLING"
+    ONCE = "ONCE"
+
+
+class Deletes(StrEnum):
+    """What is done with entities whose object is gone."""
+
+    ON = "on"
+    DRY_RUN = "dry_run"
+    OFF = "off"
+
+
+class LogLevel(StrEnum):
+    """The least severe log line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class _Group(BaseModel):
+    """Settings of one part; what the peer has beside them is accepted and ignored."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, allow_inf_nan=False, validate_default=True
+    )
+
+
+class PortSettings(_Group):
+    """Port, where the catalog lives."""
+
+    client_id: Annotated[Text, Field(description="Client id of Port. Required.")] = ""
+    client_secret: Annotated[Secret, Field(description="Client secret of Port. Required.")] = SecretStr("")
+    base_url: Annotated[
+        Url, Field(description="Port's API; the US region is https://api.us.getport.io.", min_length=1)
+    ] = "https://api.getport.io"
+    concurrency: Annotated[int, Field(ge=1, le=50, description="Requests to Port in flight at once.")] = 10
+
+
+class IntegrationConfig(_Group):
+    """What the integration reads from."""
+
+    token: Annotated[
+        Secret, Field(description="PagerDuty API token (classic key or OAuth bearer). Required.")
+    ] = SecretStr("")
+    api_url: Annotated[
+        Url,
+        Field(
+            validation_alias=AliasChoices("api_url", "apiUrl"),
+            description="PagerDuty's API; the EU region is https://api.eu.pagerduty.com.",
+            min_length=1,
+        ),
+    ] = "https://api.pagerduty.com"
+    app_host: Annotated[
+        Url,
+        Field(
+            validation_alias=AliasChoices("app_host", "appHost"),
+            description="Old name of OCEAN__BASE_URL, which wins. Unused by `sync`.",
+        ),
+    ] = ""
+    webhook_secret: Annotated[
+        Secret,
+        Field(
+            validation_alias=AliasChoices("webhook_secret", "webhookSecret"),
+            description="Signing secrets of the webhook subscription, comma-separated. Unused by `sync`.",
+        ),
+    ] = SecretStr("")
+
+    @property
+    def webhook_secrets(self) -> tuple[SecretStr, ...]:
+        """Return the signing secrets; several during a rotation."""
+        texts = self.webhook_secret.get_secret_value().split(",")
+        return tuple(SecretStr(text.strip()) for text in texts if text.strip())
+
+
+class IntegrationSettings(_Group):
+    """Which installation this is."""
+
+    identifier: Annotated[
+        Identifier,
+        Field(
+            min_length=1,
+            max_length=100,
+            description="Name of this installation; marks what it owns in Port. Without `/`, lower-cased.",
+        ),
+    ] = "my-pagerduty-integration"
+    type: Annotated[Literal["pagerduty"], LowerCase, Field(description="Kind of integration.")] = "pagerduty"
+    config: IntegrationConfig = IntegrationConfig()
+
+
+class EventListenerSettings(_Group):
+    """How resyncs are asked for."""
+
+    type: Annotated[
+        EventListenerType,
+        UpperCase,
+        Field(description="`ONCE` or `POLLING`; also as OCEAN__EVENT_LISTENER, plain or JSON."),
+    ] = EventListenerType.POLLING
+    interval_s: Annotated[
+        float,
+        Field(validation_alias="interval", ge=1, le=86400, description="Seconds between polls of Port."),
+    ] = 60.0
+
+
+class MappingSettings(_Group):
+    """Where the mapping comes from."""
+
+    file: Annotated[Path | None, Field(description="Mapping file (YAML or JSON).")] = None
+
+
+class LogSettings(_Group):
+    """The embedded log's file, and the log lines."""
+
+    file: Annotated[
+        Path | None, Field(description="SQLite file of the embedded log. Default: a temporary file.")
+    ] = None
+    level: Annotated[LogLevel, LowerCase, Field(description="Least severe log line.")] = LogLevel.INFO
+    format: Annotated[LogFormat, LowerCase, Field(description="Log lines for people or machines.")] = (
+        LogFormat.TEXT
+    )
+
+
+class HttpSettings(_Group):
+    """HTTP, both ways."""
+
+    port: Annotated[
+        int, Field(ge=1, le=65535, description="Port for health, metrics and webhooks. Unused by `sync`.")
+    ] = 8000
+    ca_file: Annotated[
+        Path | None, Field(description="PEM file of certificate authorities to trust beside the public ones.")
+    ] = None
+    request_timeout_s: Annotated[
+        float, Field(gt=0, le=600, description="Seconds to wait for an answer to one request.")
+    ] = 60.0
+
+
+class SyncSettings(_Group):
+    """The one-shot run."""
+
+    stall_timeout_s: Annotated[
+        float, Field(gt=0, le=86400, description="Seconds without any progress after which a sync gives up.")
+    ] = 600.0
+
+
+class PagerDutySettings(_Group):
+    """How hard PagerDuty is asked."""
+
+    requests_per_minute: Annotated[
+        int, Field(ge=1, le=960, description="Requests a minute. Source: PagerDuty REST API, Rate Limits.")
+    ] = 960
+    concurrency: Annotated[int, Field(ge=1, le=50, description="Requests in flight at once.")] = 10
+
+
+class MapperSettings(_Group):
+    """The JQ workers."""
+
+    workers: Annotated[int, Field(ge=1, le=64, description="Worker processes that run JQ.")] = 1
+    batch_timeout_s: Annotated[
+        float, Field(gt=0, le=600, description="Seconds a batch may take in a JQ worker.")
+    ] = 30.0
+
+
+class KafkaSettings(_Group):
+    """The brokers."""
+
+    bootstrap_servers: Annotated[
+        Text, Field(description="Kafka brokers, `host:port`, comma-separated. Unused by `sync`.")
+    ] = ""
+
+
+def _listener(value: object) -> object:
+    """Read `ONCE` as `{"type": "ONCE"}`."""
+    return {"type": value} if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """All settings, read from the environment and from `.env`; the environment wins."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter=DELIMITER,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        validate_default=True,
+    )
+
+    port: PortSettings = PortSettings()
+    integration: IntegrationSettings = IntegrationSettings()
+    event_listener: Annotated[EventListenerSettings | str, BeforeValidator(_listener)] = (
+        EventListenerSettings()
+    )
+    scheduled_resync_interval_min: Annotated[
+        int | None,
+        Field(
+            validation_alias=PREFIX + "SCHEDULED_RESYNC_INTERVAL",
+            ge=1,
+            le=525600,
+            description="Minutes between two resyncs. Unused by `sync`.",
+        ),
+    ] = None
+    initialize_port_resources: Annotated[
+        bool, Field(description="Create the default blueprints and mapping in Port. Unused by `sync`.")
+    ] = True
+    send_raw_data_examples: Annotated[
+        bool, Field(description="Accepted for compatibility; pagerport never sends raw data.")
+    ] = True
+    base_url: Annotated[
+        Url, Field(description="Public URL of the webhook gateway. Unused by `sync`.")
+    ] = ""
+    mapping: MappingSettings = MappingSettings()
+    deletes: Annotated[
+        Deletes, LowerCase, Field(description="Delete entities whose object is gone. `sync` deletes nothing.")
+    ] = Deletes.ON
+    log: LogSettings = LogSettings()
+    http: HttpSettings = HttpSettings()
+    sync: SyncSettings = SyncSettings()
+    pagerduty: PagerDutySettings = PagerDutySettings()
+    mapper: MapperSettings = MapperSettings()
+    kafka: KafkaSettings = KafkaSettings()
+
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+    _sources: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what looks like a mistake but stops nothing, a line each."""
+        return self._warnings
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Return where each variable that is set was found: `environment`, or the file's name."""
+        return dict(self._sources)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret value, for the log's redaction. Never print them."""
+        config = self.integration.config
+        found = (self.port.client_secret, config.token, *config.webhook_secrets)
+        return tuple(secret.get_secret_value() for secret in found if secret.get_secret_value())

@@ -1,0 +1,68 @@
+"""Checks single values as they come from the environment: trimmed texts, secrets, URLs."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+QUOTES = ("'", '"')
+
+
+def _trim(value: object) -> object:
+    return value.strip() if isinstance(value, str) else value
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _upper(value: object) -> object:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+def _check_secret(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in QUOTES:
+        raise ValueError("is wrapped in quotes; give it without them")
+    if not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError("holds a space, a line break or a character that is not ASCII; copy it again")
+    return secret
+
+
+def _check_url(url: str) -> str:
+    """Return the URL without trailing slash; an empty one stays empty.
+
+    Raises:
+        ValueError: Not http or https, no host, or with parts that a base URL cannot have.
+    """
+    if not url:
+        return url
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("is not a URL; give one like https://host") from None
+    if parts.scheme not in {"http", "https"} or not host or any(sign.isspace() for sign in url):
+        raise ValueError("is not an http or https URL; give one like https://host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("holds a user name or password; take it out, credentials have their own settings")
+    if parts.query or parts.fragment:
+        raise ValueError("must end after the path; take out what follows `?` or `#`")
+    return url.rstrip("/")
+
+
+def _check_identifier(identifier: str) -> str:
+    if "/" in identifier:
+        raise ValueError("must not hold `/`; use `-` instead")
+    if not identifier.isascii() or not identifier.isprintable() or " " in identifier:
+        raise ValueError("must be printable ASCII without spaces; use letters, digits, `-`, `_` and `.`")
+    return identifier
+
+
+Text = Annotated[str, BeforeValidator(_trim)]
+Secret = Annotated[SecretStr, BeforeValidator(_trim), AfterValidator(_check_secret)]
+Url = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_url)]
+Identifier = Annotated[str, BeforeValidator(_lower), AfterValidator(_check_identifier)]
+"""Lower case, as the peer makes it, so that both name the same integration."""
+LowerCase = BeforeValidator(_lower)
+UpperCase = BeforeValidator(_upper)
