@@ -1,0 +1,110 @@
+"""Checks how a run's result is folded from what the stages committed."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.dead_letter import DeadLetter, LetterFailure
+from schemas.outcome import Count, Reason
+from schemas.run import FAILURE_LIMIT, KindResult, KindState, RunFailure, RunResult, RunState
+from services.fetcher.run_counts import add_letter, count_failures, final_state, merge_listings, sum_counts
+
+AT = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def run_result(**changes: object) -> RunResult:
+    return RunResult.model_validate({"run_id": "20261123T000000Z-ab12", "started_at": AT, **changes})
+
+
+def letter(*failures: LetterFailure) -> DeadLetter:
+    return DeadLetter(
+        topic="pagerduty.raw.incidents",
+        partition=3,
+        offset=17,
+        stage="mapper",
+        failures=failures,
+        kind="incidents",
+        object_id="Q1",
+        run_id="20261123T000000Z-ab12",
+        failed_at=AT,
+    )
+
+
+def test_sources_of_one_kind_add_up_and_the_worst_state_shows() -> None:
+    complete = KindResult(state=KindState.COMPLETE, announced=5, fetched=5, requests=1)
+    forbidden = KindResult(state=KindState.SKIPPED, reason="HTTP 403", announced=2, requests=3, duplicates=1)
+    assert merge_listings([complete, forbidden]) == KindResult(
+        state=KindState.SKIPPED, reason="HTTP 403", announced=7, fetched=5, requests=4, duplicates=1
+    )
+
+
+def test_total_is_unknown_when_one_source_does_not_tell() -> None:
+    told, untold = KindResult(announced=5), KindResult(announced=None)
+    assert merge_listings([told, untold]).announced is None
+
+
+counts = st.dictionaries(
+    st.sampled_from(["incidents", "users"]),
+    st.dictionaries(st.sampled_from(list(Count)), st.integers(0, 9)),
+)
+
+
+@given(st.lists(counts))
+def test_sums_lose_nothing(partitions: list[dict[str, dict[Count, int]]]) -> None:
+    totals = sum_counts(partitions)
+    for kind in ("incidents", "users"):
+        for count in Count:
+            want = sum(one.get(kind, {}).get(count, 0) for one in partitions)
+            assert totals.get(kind, {}).get(count, 0) == want
+
+
+def test_every_failing_count_of_both_stages_is_a_failure() -> None:
+    kind = KindResult(
+        mapper={Count.FAILED: 1, Count.REJECTED: 2, Count.MAPPED: 50, Count.OMITTED: 9},
+        writer={Count.FAILED: 3, Count.REJECTED: 4, Count.UNMET: 5, Count.WRITTEN: 50, Count.COERCED: 7},
+    )
+    assert count_failures({"incidents": kind}) == 15
+
+
+def test_letter_lists_each_of_its_failures_with_its_address() -> None:
+    result = run_result()
+    add_letter(
+        result,
+        letter(
+            LetterFailure(reason=Reason.SELECTOR_ERROR, detail="gave a string", entry=0),
+            LetterFailure(reason=Reason.IDENTIFIER_NULL, entry=2, blueprint="service"),
+        ),
+    )
+    place = {"kind": "incidents", "object_id": "Q1", "stage": "mapper", "letter": "pagerduty.raw.incidents/3/17"}
+    assert result.failures == [
+        RunFailure(reason=Reason.SELECTOR_ERROR, detail="gave a string", entry=0, **place),
+        RunFailure(reason=Reason.IDENTIFIER_NULL, entry=2, blueprint="service", **place),
+    ]
+    assert result.failures_by_reason == {Reason.SELECTOR_ERROR: 1, Reason.IDENTIFIER_NULL: 1}
+
+
+def test_list_of_failures_is_bounded_and_the_counts_are_not() -> None:
+    result = run_result()
+    for _ in range(FAILURE_LIMIT + 5):
+        add_letter(result, letter(LetterFailure(reason=Reason.REFUSED)))
+    assert len(result.failures) == FAILURE_LIMIT
+    assert result.failures_by_reason == {Reason.REFUSED: FAILURE_LIMIT + 5}
+
+
+@pytest.mark.parametrize(
+    ("state", "failures", "want"),
+    [
+        (KindState.COMPLETE, 0, RunState.COMPLETED),
+        (KindState.COMPLETE, 1, RunState.COMPLETED_WITH_FAILURES),
+        (KindState.SKIPPED, 0, RunState.COMPLETED_WITH_FAILURES),
+        (KindState.INCOMPLETE, 0, RunState.COMPLETED_WITH_FAILURES),
+        (KindState.FAILED, 0, RunState.COMPLETED_WITH_FAILURES),
+    ],
+)
+def test_green_means_every_kind_complete_and_nothing_failed(
+    state: KindState, failures: int, want: RunState
+) -> None:
+    result = run_result(kinds={"incidents": {"state": state}}, failure_count=failures)
+    assert final_state(result) is want
