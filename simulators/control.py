@@ -164,9 +164,10 @@ class Controlled(Generic[ActionT]):
                     await self._sleep(action.delay_ms / 1000)
                 if action.drop == "before":
                     await self._drop(scope, receive, request)
-                if action.replaces_answer:
+                scripted = action.answer()
+                if scripted is not None:
                     await _drain(counted_receive)
-                    await _scripted(action)(scope, counted_receive, noted_send)
+                    await scripted(scope, counted_receive, noted_send)
                     return
             await self._service(scope, counted_receive, noted_send)
         except _DroppedError:
@@ -226,15 +227,6 @@ class Controlled(Generic[ActionT]):
 
 class _DroppedError(Exception):
     """The connection of this request was reset: there is nobody left to answer."""
-
-
-def _scripted(action: Action) -> Response:
-    """Return the answer that an action itself is; its headers are added on the way out."""
-    if isinstance(action.body, str):
-        kind = "text/html" if action.body.lstrip().startswith("<") else "text/plain"
-        return Response(action.body, status_code=action.status or 200, media_type=kind)
-    body = b"" if action.body is None and "body" not in action.model_fields_set else orjson.dumps(action.body)
-    return Response(body, status_code=action.status or 200, media_type="application/json")
 
 
 def _with_headers(present: Sequence[tuple[bytes, bytes]], added: dict[str, str]) -> list[tuple[bytes, bytes]]:

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
+from starlette.responses import Response
 
 
 class Match(BaseModel):
@@ -68,10 +70,16 @@ class Action(BaseModel):
     delay_ms: int = Field(default=0, ge=0, le=600_000)
     drop: Literal["before", "mid_body"] | None = None
 
-    @property
-    def replaces_answer(self) -> bool:
-        """Whether the service is left out and the action itself is the answer."""
-        return self.status is not None or "body" in self.model_fields_set
+    def answer(self) -> Response | None:
+        """Return the answer that the action itself is, without `headers`; None when the service is asked."""
+        if self.status is None and "body" not in self.model_fields_set:
+            return None
+        status = 200 if self.status is None else self.status
+        if isinstance(self.body, str):
+            kind = "text/html" if self.body.lstrip().startswith("<") else "text/plain"
+            return Response(self.body, status_code=status, media_type=kind)
+        body = orjson.dumps(self.body) if "body" in self.model_fields_set else b""
+        return Response(body, status_code=status, media_type="application/json")
 
 
 ActionT = TypeVar("ActionT", bound=Action)

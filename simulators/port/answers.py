@@ -55,7 +55,8 @@ def invalid(path: str, text: str) -> RefusedError:
         path: JSON path of the value, keys joined by `/`, for example `entities/3/title`.
         text: What the value must be, in the words of a JSON schema validator.
 
-    Source: Port MCP server, issue 57, and Ocean, issue 487: `"query" must have required property 'combinator'`.
+    Source: Port MCP server, issue 57, and Ocean, issue 487: `"query" must have required property
+        'combinator'`.
     """
     return RefusedError(422, "invalid_request", f'"{path}" {text}')
 

@@ -13,6 +13,7 @@ from simulators.port.property_checks import TYPES
 
 # Source: Port API, OpenAPI, body of POST /v1/blueprints
 _SPECS = ("open-api", "embedded-url", "async-api")
+_LIMITS = ("minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum")
 _TITLE_MAX_CHARACTERS = 100
 _DESCRIPTION_MAX_CHARACTERS = 200
 _MIRROR_PATH = re.compile(r"^(?:[A-Za-z0-9@_=\-$]+\.)+?(\w|\$|@|-)*?[^\.]+$")
@@ -22,7 +23,9 @@ _OWNERSHIP_KEYS = {"Inherited": ("type", "path", "title"), "Direct": ("type", "t
 _OWNERSHIP_REQUIRED = {"Inherited": ("type", "path"), "Direct": ("type",)}
 
 
-def check_blueprint(body: object, required: tuple[str, ...] = ("identifier", "title", "schema")) -> dict[str, Any]:
+def check_blueprint(
+    body: object, required: tuple[str, ...] = ("identifier", "title", "schema")
+) -> dict[str, Any]:
     """Checks a definition by itself; whether its relations' targets exist is the catalog's question.
 
     Args:
@@ -60,7 +63,12 @@ def check_blueprint(body: object, required: tuple[str, ...] = ("identifier", "ti
 
 def with_defaults(blueprint: Mapping[str, Any]) -> dict[str, Any]:
     """Adds the parts that Port shows of every blueprint."""
-    empty = {"calculationProperties": {}, "mirrorProperties": {}, "aggregationProperties": {}, "relations": {}}
+    empty: dict[str, object] = {
+        "calculationProperties": {},
+        "mirrorProperties": {},
+        "aggregationProperties": {},
+        "relations": {},
+    }
     schema = {"required": [], **blueprint["schema"]}
     return {**empty, **blueprint, "schema": schema}
 
@@ -78,15 +86,18 @@ def _check_schema(schema: dict[str, Any]) -> None:
         raise invalid("schema/required", "must be array")
     for index, name in enumerate(required):
         if _string(name, f"schema/required/{index}") not in properties:
-            raise invalid(f"schema/required/{index}", f'names property "{name}", which the schema does not have')
+            raise invalid(
+                f"schema/required/{index}", f'names property "{name}", which the schema does not have'
+            )
 
 
 def _check_property(definition: dict[str, Any], path: str) -> None:
     _require(definition, path, ("type",))
     _check_type(definition, path)
     _check_text(definition, "title", _TITLE_MAX_CHARACTERS, path=f"{path}/")
-    if "spec" in definition and definition["spec"] not in _SPECS:
-        raise invalid(f"{path}/spec", "must be equal to one of the allowed values")
+    if "spec" in definition:
+        _one_of(definition["spec"], _SPECS, f"{path}/spec")
+    _check_limits(definition, path)
     if "enum" in definition:
         enum = definition["enum"]
         if not isinstance(enum, list):
@@ -96,14 +107,24 @@ def _check_property(definition: dict[str, Any], path: str) -> None:
     if "items" in definition:
         items = _object(definition["items"], f"{path}/items")
         if "type" in items:
-            _check_type(items, f"{path}/items")
+            _check_property(items, f"{path}/items")
+
+
+def _check_limits(definition: dict[str, Any], path: str) -> None:
+    for key in _LIMITS:
+        if key in definition and not TYPES["number"](definition[key]):
+            raise invalid(f"{path}/{key}", "must be number")
+    if "pattern" in definition:
+        try:
+            re.compile(_string(definition["pattern"], f"{path}/pattern"))
+        except re.error as error:
+            raise invalid(f"{path}/pattern", 'must match format "regex"') from error
 
 
 def _check_type(definition: dict[str, Any], path: str) -> None:
-    if definition["type"] not in TYPES:
-        raise invalid(f"{path}/type", "must be equal to one of the allowed values")
-    if "format" in definition and definition["format"] not in FORMATS:
-        raise invalid(f"{path}/format", "must be equal to one of the allowed values")
+    _one_of(definition["type"], tuple(TYPES), f"{path}/type")
+    if "format" in definition:
+        _one_of(definition["format"], tuple(FORMATS), f"{path}/format")
 
 
 def _check_relation(relation: dict[str, Any], path: str) -> None:
@@ -136,8 +157,7 @@ def _check_variant(
         return
     value = _object(blueprint[key], key)
     _require(value, key, ("type",))
-    if value["type"] not in keys_of:
-        raise invalid(f"{key}/type", "must be equal to one of the allowed values")
+    _one_of(value["type"], tuple(keys_of), f"{key}/type")
     _require(value, key, required_of[value["type"]])
     _only(value, key, keys_of[value["type"]])
 
@@ -172,6 +192,11 @@ def _string(value: object, path: str) -> str:
     if not isinstance(value, str):
         raise invalid(path, "must be string")
     return value
+
+
+def _one_of(value: object, allowed: tuple[str, ...], path: str) -> None:
+    if value not in allowed:
+        raise invalid(path, "must be equal to one of the allowed values")
 
 
 def _require(value: dict[str, Any], path: str, keys: tuple[str, ...]) -> None:

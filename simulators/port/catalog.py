@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from simulators.port.answers import not_found
-from simulators.port.blueprint_rules import with_defaults
-from simulators.port.entity_rules import EntityRules
+from simulators.port.shelf import Shelf
 from simulators.port.stored import StoredEntity, Writer
 
 EntityKey = tuple[str, str]
@@ -32,38 +30,6 @@ class WriteCounts:
     entities_deleted: int = 0
     placeholders_created: int = 0
     blueprint_writes: int = 0
-
-
-class Shelf:
-    """The entities of one blueprint, in order of creation."""
-
-    def __init__(self, blueprint: Mapping[str, Any]) -> None:
-        self.entities: dict[str, StoredEntity] = {}
-        self._ordered: list[StoredEntity] | None = None
-        self.define(blueprint)
-
-    def define(self, blueprint: Mapping[str, Any]) -> None:
-        """Takes another definition; entities already stored are not judged again."""
-        self.blueprint = with_defaults(blueprint)
-        self.rules = EntityRules(self.blueprint)
-
-    def put(self, entity: StoredEntity) -> None:
-        """Keeps this version in place of the one before."""
-        self._ordered = None
-        self.entities[entity.identifier] = entity
-
-    def drop(self, identifier: str) -> None:
-        """Forgets an entity."""
-        self._ordered = None
-        del self.entities[identifier]
-
-    def after(self, sequence: int) -> Iterator[StoredEntity]:
-        """Gives the entities created after the one of that sequence, oldest first."""
-        if self._ordered is None:
-            self._ordered = sorted(self.entities.values(), key=lambda entity: entity.sequence)
-        ordered = self._ordered
-        start = bisect_right(ordered, sequence, key=lambda entity: entity.sequence)
-        return (ordered[index] for index in range(start, len(ordered)))
 
 
 class Catalog:
@@ -114,7 +80,11 @@ class Catalog:
         if shelf is None:
             shelf = self._shelves[blueprint["identifier"]] = Shelf(blueprint)
         else:
+            for entity in shelf.entities.values():
+                self._unlink(entity)
             shelf.define(blueprint)
+            for entity in shelf.entities.values():
+                self._link(entity)
         self.counts.blueprint_writes += 1
         return shelf
 
@@ -147,7 +117,8 @@ class Catalog:
     def store(self, entity: StoredEntity, before: StoredEntity | None, writer: Writer) -> StoredEntity:
         """Stores a new version and stamps it.
 
-        `updatedAt` grows by a millisecond at least, so that each accepted write can be told from the one before.
+        `updatedAt` grows by a millisecond at least, so that each accepted write can be told from the one
+        before.
 
         Args:
             entity: What to store; times, writer and sequence in it are replaced.
@@ -220,12 +191,13 @@ class Catalog:
         if before is not None:
             self._unlink(before)
         self._shelves[entity.blueprint].put(entity)
-        for target in self._targets(entity):
-            self._dependents.setdefault(target, {})[key] = None
+        self._link(entity)
         change: Change = "created" if before is None else "updated"
-        self._history.setdefault(key, []).append(
-            ("placeholder" if entity.is_placeholder else change, entity)
-        )
+        self._history.setdefault(key, []).append(("placeholder" if entity.is_placeholder else change, entity))
+
+    def _link(self, entity: StoredEntity) -> None:
+        for target in self._targets(entity):
+            self._dependents.setdefault(target, {})[entity.blueprint, entity.identifier] = None
 
     def _unlink(self, entity: StoredEntity) -> None:
         for target in self._targets(entity):
@@ -246,6 +218,13 @@ class Catalog:
         return targets
 
     # State
+
+    def take_over(self, other: Catalog) -> None:
+        """Holds from now on what another catalog holds; its own counts of writes stay."""
+        self._shelves = other._shelves
+        self._dependents = other._dependents
+        self._history = other._history
+        self._sequence = other._sequence
 
     def restore(self, entity: StoredEntity) -> None:
         """Keeps an entity of a state as it is, times and writer included; counts nothing."""

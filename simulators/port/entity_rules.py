@@ -16,8 +16,8 @@ PATCH_KEYS = ("identifier", "title", "icon", "team", "properties", "relations")
 def check_entity_shape(entity: object, path: str = "") -> dict[str, Any]:
     """Checks the body of POST and PUT by the route's schema alone.
 
-    Unknown top-level keys pass and are not kept (Source: Port API, OpenAPI: additionalProperties true). A missing
-    identifier is refused although the real API makes one up: no importer wants that.
+    Unknown top-level keys pass and are not kept (Source: Port API, OpenAPI: additionalProperties true). A
+    missing identifier is refused although the real API makes one up: no importer wants that.
 
     Args:
         entity: The parsed body, or one item of a bulk.

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simulators.port.answers import conflict, entity_not_found, not_found
-from simulators.port.catalog import SYSTEM_BLUEPRINTS, Catalog, EntityKey, Shelf
+from simulators.port.catalog import SYSTEM_BLUEPRINTS, Catalog, EntityKey
 from simulators.port.meta import value_of
 from simulators.port.search_object import matches_search_object, refuse_count
+from simulators.port.shelf import Shelf
 from simulators.port.stored import StoredEntity, Writer
 
 # Source: Port, Mapping relations using search queries: at most 100 related entities per query
@@ -49,8 +50,9 @@ def write_entity(
         The entity as stored (or as it would be), and whether it is new.
 
     Raises:
-        RefusedError: 404 for a missing relation target or an identifier search without a match, 409 when the entity
-            exists and `upsert` is false, 422 for what the blueprint does not allow. Nothing is stored then.
+        RefusedError: 404 for a missing relation target or an identifier search without a match, 409 when the
+            entity exists and `upsert` is false, 422 for what the blueprint does not allow. Nothing is stored
+            then.
     """
     identifier = find_identifier(shelf, body["identifier"])
     before = shelf.entities.get(identifier)
@@ -60,8 +62,10 @@ def write_entity(
     keeps_unsent = before is not None and flags.merge
     shelf.rules.check(body, is_partial=keeps_unsent)
     blueprint = shelf.blueprint["identifier"]
-    base = before if before is not None and keeps_unsent else StoredEntity(
-        blueprint=blueprint, identifier=identifier, sequence=0
+    base = (
+        before
+        if before is not None and keeps_unsent
+        else StoredEntity(blueprint=blueprint, identifier=identifier, sequence=0)
     )
     relations = _resolved_relations(catalog, shelf, body.get("relations", {}))
     missing = _missing_targets(catalog, shelf, relations, (blueprint, identifier))
@@ -97,7 +101,9 @@ def find_identifier(shelf: Shelf, identifier: str | dict[str, object]) -> str:
 
 def _resolved_relations(catalog: Catalog, shelf: Shelf, sent: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: _searched(catalog, shelf.rules.relations[name], name, value) if isinstance(value, dict) else value
+        name: _searched(catalog, shelf.rules.relations[name], name, value)
+        if isinstance(value, dict)
+        else value
         for name, value in sent.items()
     }
 
@@ -165,5 +171,7 @@ def _teams(catalog: Catalog, team: object) -> tuple[str, ...]:
         return ()
     if isinstance(team, dict):
         entities = catalog.shelf("_team").after(0)
-        return tuple(entity.identifier for entity in entities if matches_search_object(team, entity, value_of))
+        return tuple(
+            entity.identifier for entity in entities if matches_search_object(team, entity, value_of)
+        )
     return (team,) if isinstance(team, str) else tuple(team)  # type: ignore[arg-type] # a list of str, by its schema

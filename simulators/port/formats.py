@@ -55,8 +55,9 @@ def _is_text(_text: str) -> bool:
     return True
 
 
-# Source: Port API, OpenAPI: formats of a blueprint's property. What Port checks of markdown, yaml, proto, team and
-# blueprints is in no source: any text passes here. A `user` is an e-mail address, a `timer` an expiry date and time.
+# Source: Port API, OpenAPI: formats of a blueprint's property. What Port checks of markdown, yaml, proto,
+# team and blueprints is in no source: any text passes here. A `user` is an e-mail address, a `timer` an
+# expiry date and time.
 FORMATS: Mapping[str, Callable[[str], bool]] = {
     "date-time": lambda text: instant_ms(text) is not None,
     "url": lambda text: _URL.fullmatch(text) is not None,

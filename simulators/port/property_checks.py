@@ -34,8 +34,8 @@ def compile_property(schema: Mapping[str, Any]) -> PropertyCheck:
     """Compiles a property's schema.
 
     Args:
-        schema: `type`, and optionally `format`, `enum`, `items`, `pattern` and the limits of JSON Schema. It must have
-            passed `blueprint_rules`.
+        schema: `type`, and optionally `format`, `enum`, `items`, `pattern` and the limits of JSON Schema. It
+            must have passed `blueprint_rules`.
     """
     checks = [_type_check(schema["type"])]
     if "format" in schema and schema["type"] == "string":

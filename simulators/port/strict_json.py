@@ -16,8 +16,8 @@ def parse_json(body: bytes) -> object:
     """Parses a body.
 
     Raises:
-        RefusedError: 400, the body is not UTF-8, not JSON, or repeats a key within one object. A repeated key is
-            valid for many parsers, each of which keeps a different one: no client means to send it.
+        RefusedError: 400, the body is not UTF-8, not JSON, or repeats a key within one object. A repeated
+            key is valid for many parsers, each of which keeps a different one: no client means to send it.
     """
     try:
         return json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant)
