@@ -148,3 +148,9 @@ def topic_of(name: str) -> Topic:
         if name == topic.name or (variable and name.startswith(family) and name != family):
             return topic
     raise KeyError(name)
+
+
+def cleanup_text(topic: Topic) -> str:
+    """Return in words how a topic forgets: `compact`, `delete, 7 days`."""
+    text = topic.cleanup.value.replace(",", ", ")
+    return text if topic.retention_ms is None else f"{text}, {topic.retention_ms // DAY_MS} days"

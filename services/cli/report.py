@@ -13,8 +13,8 @@ from services.cli.progress import failed, written
 EXAMPLES_PER_REASON = 3
 
 NEXT_STEPS = {
-    Reason.UNREADABLE: "look at the record with `pagerport dlq show`; it was written by another program or version",
-    Reason.SELECTOR_ERROR: "make the selector's query give true or false for this object, e.g. with `// false`",
+    Reason.UNREADABLE: "look at it with `pagerport dlq show`: another program or version wrote it",
+    Reason.SELECTOR_ERROR: "make the selector's query give true or false, e.g. with `// false`",
     Reason.IDENTIFIER_ERROR: "mend the identifier or blueprint expression of the entry",
     Reason.IDENTIFIER_NULL: "give the entry an identifier that every object has, or filter such objects out",
     Reason.BLUEPRINT_NULL: "make the blueprint expression give a name, or filter such objects out",

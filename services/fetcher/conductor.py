@@ -10,14 +10,15 @@ from schemas.mapping import MappingInForce
 from schemas.outcome import Count
 from schemas.run import KindResult, KindState, RunResult, RunState
 from schemas.topics import ENTITIES, RUNS, dlq_topic
-from services.fetcher.run_counts import add_letter, count_failures, final_state, merge_listings, sum_counts
+from services.fetcher.run_counts import add_letter, count_failures, final_state, merge_listings
 from shared.dead_letters import read_dead_letter
 from shared.errors import FatalError
 from shared.groups import MAPPER_GROUP, WRITER_GROUP
 from shared.http.waits import WaitLedger
 from shared.log.interface import Log, NewRecord, Sleep, TopicPartition
-from shared.progress import Progress
+from shared.progress import Progress, sum_counts
 from shared.sources import Source
+from shared.tasks import all_of
 
 NO_SWEEP = "this run deletes nothing: the sweep of stale entities is not part of this release"
 LETTERS_PER_READ = 1000
@@ -82,8 +83,20 @@ class Conductor:
         self._sleep = sleep
         self.result: RunResult | None = None
 
-    async def resync(self, run_id: str, mapping: MappingInForce, sources: Sequence[Source]) -> RunResult:
+    async def resync(
+        self,
+        run_id: str,
+        mapping: MappingInForce,
+        sources: Sequence[Source],
+        stages: Sequence[asyncio.Task[None]] = (),
+    ) -> RunResult:
         """List the sources, wait until all they gave has reached Port, and return the result.
+
+        Args:
+            run_id: Begins with the time, so that a greater id is a newer run.
+            mapping: In force for the whole run.
+            sources: What is listed.
+            stages: The stages where they run in this process: the run ends when one of them does.
 
         Raises:
             FatalError: PagerDuty or Port refuses us, or nothing moved for the stall timeout.
@@ -100,7 +113,7 @@ class Conductor:
         steps = asyncio.create_task(self._steps(run, sources))
         watcher = asyncio.create_task(self._look_on(run))
         try:
-            await _first_of(steps, watcher)
+            await _first_of(steps, watcher, stages)
         except asyncio.CancelledError:
             await self._close(run, RunState.INTERRUPTED)
             raise
@@ -129,12 +142,7 @@ class Conductor:
 
             heard(await self._list_source(source, heard))
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for source in sources:
-                    group.create_task(one(source))
-        except BaseExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        await all_of(*map(one, sources))
 
     async def _passed(self, group: str, ends: dict[TopicPartition, int]) -> None:
         """Wait until the group has committed past all ends. An end of 0 needs no commit."""
@@ -182,8 +190,7 @@ class Conductor:
     ) -> tuple[dict[str, dict[Count, int]], int]:
         """Return the stage's counts for the run per kind, and how far it has come in all."""
         committed = await self._log.committed(group, await self._places(topics))
-        states = [Progress.decode(one.metadata) for one in committed.values()]
-        counts = sum_counts(state.counts for state in states if state.run_id == run_id)
+        counts = sum_counts((Progress.decode(one.metadata) for one in committed.values()), run_id)
         return counts, sum(one.offset for one in committed.values())
 
     async def _close(self, run: _Run, state: RunState | None) -> None:
@@ -227,13 +234,15 @@ class Conductor:
         return await self._log.end_offsets(await self._places(topics))
 
 
-async def _first_of(*tasks: asyncio.Task[None]) -> None:
-    """Wait for the first task to end, end the others, and raise what it raised."""
+async def _first_of(
+    steps: asyncio.Task[None], watcher: asyncio.Task[None], stages: Sequence[asyncio.Task[None]]
+) -> None:
+    """Wait for the steps, unless the watcher or a stage ends before them, and raise what ended them."""
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({steps, watcher, *stages}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
+        for task in (steps, watcher):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(steps, watcher, return_exceptions=True)
     for task in done:
         task.result()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from schemas.dead_letter import DeadLetter
-from schemas.outcome import FAILING, Count
+from schemas.outcome import FAILING
 from schemas.run import FAILURE_LIMIT, KindResult, KindState, RunFailure, RunResult, RunState
 
 _WORST_FIRST = (
@@ -32,19 +32,6 @@ def merge_listings(listings: Iterable[KindResult]) -> KindResult:
     merged.announced = announced
     merged.reason = "; ".join(reasons)
     return merged
-
-
-def sum_counts(
-    partitions: Iterable[Mapping[str, Mapping[Count, int]]],
-) -> dict[str, dict[Count, int]]:
-    """Add up the counts of several partitions, per kind."""
-    totals: dict[str, dict[Count, int]] = {}
-    for counts in partitions:
-        for kind, of_kind in counts.items():
-            total = totals.setdefault(kind, {})
-            for count, number in of_kind.items():
-                total[count] = total.get(count, 0) + number
-    return totals
 
 
 def count_failures(kinds: Mapping[str, KindResult]) -> int:

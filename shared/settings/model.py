@@ -1,13 +1,19 @@
-"""Defines every setting: type, bound, unit, default and description. Names are the peer's where it has them."""
+"""Defines every setting: type, bound, unit, default, description; names are the peer's where it has them."""
 
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
-from shared.settings.values import Identifier, LowerCase, Secret, Text, UpperCase, Url
+from shared.settings.sources import DotEnvSource, EnvironmentSource
+from shared.settings.values import Credential, Identifier, LowerCase, Secret, Text, UpperCase, Url
 
 PREFIX: Final = "OCEAN__"
 DELIMITER: Final = "__"
@@ -55,7 +61,7 @@ class _Group(BaseModel):
 class PortSettings(_Group):
     """Port, where the catalog lives."""
 
-    client_id: Annotated[Text, Field(description="Client id of Port. Required.")] = ""
+    client_id: Annotated[Credential, Field(description="Client id of Port. Required.")] = ""
     client_secret: Annotated[Secret, Field(description="Client secret of Port. Required.")] = SecretStr("")
     base_url: Annotated[
         Url, Field(description="Port's API; the US region is https://api.us.getport.io.", min_length=1)
@@ -194,11 +200,6 @@ class KafkaSettings(_Group):
     ] = ""
 
 
-def _listener(value: object) -> object:
-    """Read `ONCE` as `{"type": "ONCE"}`."""
-    return {"type": value} if isinstance(value, str) else value
-
-
 class Settings(BaseSettings):
     """All settings, read from the environment and from `.env`; the environment wins."""
 
@@ -215,9 +216,7 @@ class Settings(BaseSettings):
 
     port: PortSettings = PortSettings()
     integration: IntegrationSettings = IntegrationSettings()
-    event_listener: Annotated[EventListenerSettings | str, BeforeValidator(_listener)] = (
-        EventListenerSettings()
-    )
+    event_listener: EventListenerSettings = EventListenerSettings()
     scheduled_resync_interval_min: Annotated[
         int | None,
         Field(
@@ -233,9 +232,7 @@ class Settings(BaseSettings):
     send_raw_data_examples: Annotated[
         bool, Field(description="Accepted for compatibility; pagerport never sends raw data.")
     ] = True
-    base_url: Annotated[
-        Url, Field(description="Public URL of the webhook gateway. Unused by `sync`.")
-    ] = ""
+    base_url: Annotated[Url, Field(description="Public URL of the webhook gateway. Unused by `sync`.")] = ""
     mapping: MappingSettings = MappingSettings()
     deletes: Annotated[
         Deletes, LowerCase, Field(description="Delete entities whose object is gone. `sync` deletes nothing.")
@@ -246,6 +243,19 @@ class Settings(BaseSettings):
     pagerduty: PagerDutySettings = PagerDutySettings()
     mapper: MapperSettings = MapperSettings()
     kafka: KafkaSettings = KafkaSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - named by pydantic-settings
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - named by pydantic-settings
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment and `.env` with sources that know the plain form of the event listener."""
+        env_file = dotenv_settings.env_file if isinstance(dotenv_settings, DotEnvSettingsSource) else None
+        return init_settings, EnvironmentSource(settings_cls), DotEnvSource(settings_cls, env_file=env_file)
 
     _warnings: tuple[str, ...] = PrivateAttr(default=())
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)

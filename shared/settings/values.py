@@ -20,16 +20,25 @@ def _upper(value: object) -> object:
     return value.strip().upper() if isinstance(value, str) else value
 
 
-def _check_secret(secret: SecretStr) -> SecretStr:
-    text = secret.get_secret_value()
+def check_credential(text: str) -> str:
+    """Return the text as it is.
+
+    Raises:
+        ValueError: It cannot be a credential as it stands; the message does not hold it.
+    """
     if len(text) > 1 and text[0] == text[-1] and text[0] in QUOTES:
         raise ValueError("is wrapped in quotes; give it without them")
     if not (text.isascii() and text.isprintable()) or " " in text:
         raise ValueError("holds a space, a line break or a character that is not ASCII; copy it again")
+    return text
+
+
+def _check_secret(secret: SecretStr) -> SecretStr:
+    check_credential(secret.get_secret_value())
     return secret
 
 
-def _check_url(url: str) -> str:
+def check_url(url: str) -> str:
     """Return the URL without trailing slash; an empty one stays empty.
 
     Raises:
@@ -60,8 +69,9 @@ def _check_identifier(identifier: str) -> str:
 
 
 Text = Annotated[str, BeforeValidator(_trim)]
+Credential = Annotated[str, BeforeValidator(_trim), AfterValidator(check_credential)]
 Secret = Annotated[SecretStr, BeforeValidator(_trim), AfterValidator(_check_secret)]
-Url = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_url)]
+Url = Annotated[str, BeforeValidator(_trim), AfterValidator(check_url)]
 Identifier = Annotated[str, BeforeValidator(_lower), AfterValidator(_check_identifier)]
 """Lower case, as the peer makes it, so that both name the same integration."""
 LowerCase = BeforeValidator(_lower)

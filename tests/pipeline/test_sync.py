@@ -183,6 +183,6 @@ def test_interrupt_stops_soon_says_what_was_done_and_leaves_nothing(stage: Stage
         out, err = process.communicate(timeout=4)
     assert process.returncode == 130
     assert "Traceback" not in out + err
-    assert "interrupted" in err
-    assert "incidents" in err
+    assert "interrupted" in out
+    assert "incidents" in out
     assert list(stage.temporary.iterdir()) == []

@@ -3,13 +3,11 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from schemas.dead_letter import DeadLetter, LetterFailure
 from schemas.outcome import Count, Reason
 from schemas.run import FAILURE_LIMIT, KindResult, KindState, RunFailure, RunResult, RunState
-from services.fetcher.run_counts import add_letter, count_failures, final_state, merge_listings, sum_counts
+from services.fetcher.run_counts import add_letter, count_failures, final_state, merge_listings
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -43,21 +41,6 @@ def test_sources_of_one_kind_add_up_and_the_worst_state_shows() -> None:
 def test_total_is_unknown_when_one_source_does_not_tell() -> None:
     told, untold = KindResult(announced=5), KindResult(announced=None)
     assert merge_listings([told, untold]).announced is None
-
-
-counts = st.dictionaries(
-    st.sampled_from(["incidents", "users"]),
-    st.dictionaries(st.sampled_from(list(Count)), st.integers(0, 9)),
-)
-
-
-@given(st.lists(counts))
-def test_sums_lose_nothing(partitions: list[dict[str, dict[Count, int]]]) -> None:
-    totals = sum_counts(partitions)
-    for kind in ("incidents", "users"):
-        for count in Count:
-            want = sum(one.get(kind, {}).get(count, 0) for one in partitions)
-            assert totals.get(kind, {}).get(count, 0) == want
 
 
 def test_every_failing_count_of_both_stages_is_a_failure() -> None:

@@ -1,0 +1,49 @@
+# Everything a developer or a first visitor does, from a bare clone. `make` shows what there is.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt bench clean
+
+help: ## show this help
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with pagerport and all it needs in it
+
+# Made anew only when what is installed changes.
+$(READY): pyproject.toml constraints.txt tools/find_python.sh
+	@python="$$(sh tools/find_python.sh $(PYTHON))" || exit 1; \
+	$(BIN)/python -c '' 2>/dev/null || { rm -rf $(VENV); "$$python" -m venv $(VENV); }
+	@echo "installing pagerport and all it needs into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(READY)
+
+demo: $(READY) ## run a full sync between two bundled simulators, with its progress display
+	@$(BIN)/pagerport demo
+
+test: $(READY) ## run all tests
+	@$(BIN)/pytest
+
+check: $(READY) ## format, lint, types, layers, schemas and docs: all without changing a file
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m schemas.export --check
+	$(BIN)/python -m tools.readme_tables --check
+
+fmt: $(READY) ## format, mend what can be mended, make schemas and README tables anew
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python -m schemas.export
+	$(BIN)/python -m tools.readme_tables
+
+bench: $(READY) ## measure a full sync against the bundled simulators, with counters
+	@$(BIN)/python -m benchmarks.sync
+
+clean: ## remove .venv and everything that was made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Measures the installed program against the bundled simulators."""

@@ -1,0 +1,106 @@
+"""Runs the demo: starts the simulators, syncs twice, shows what Port holds."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.resources import as_file, files
+from importlib.util import find_spec
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from services.cli.sync_run import SyncScreen
+from shared.errors import ConfigurationError, FatalError
+from shared.logs import configure_logs
+from shared.settings import load_settings
+
+TOKEN = "demo-token"  # noqa: S105 - of a simulator
+CLIENT_ID = "demo-client"
+CLIENT_SECRET = "demo-secret"  # noqa: S105 - of a simulator
+PAGERDUTY = ("simulators.pagerduty", "--account", "demo", "--token", TOKEN, "--latency-ms", "60")
+PORT = ("simulators.port", "--demo-blueprints", "--client-id", CLIENT_ID, "--client-secret", CLIENT_SECRET)
+SHOWN_PER_BLUEPRINT = 2
+
+
+def run_demo() -> int:
+    """Run the demo and return the exit code.
+
+    Raises:
+        ConfigurationError: The simulators are not installed.
+        FatalError: A simulator does not start.
+    """
+    if find_spec("simulators") is None or find_spec("starlette") is None:
+        raise ConfigurationError(
+            "the demo needs the simulators; install them with: pip install 'pagerport[demo]'"
+        )
+    console = Console()
+    console.print("Starting two simulators in processes of their own: PagerDuty with an account, Port empty.")
+    with _simulator(*PAGERDUTY) as pagerduty, _simulator(*PORT) as port:
+        _point_settings_at(pagerduty, port)
+        settings = load_settings(None)
+        configure_logs(level=settings.log.level, json_lines=False, secrets=settings.secrets)
+        with as_file(files("simulators") / "demo_mapping.yaml") as mapping:
+            console.print("\n[bold]1. pagerport sync[/]: everything in PagerDuty goes to Port.")
+            code = asyncio.run(SyncScreen(settings, as_json=False, keep=False).run(mapping, None))
+            console.print("\n[bold]2. The same again[/]: nothing has changed, so nothing is written.")
+            code = code or asyncio.run(SyncScreen(settings, as_json=False, keep=False).run(mapping, None))
+        console.print("\n[bold]3. Some of what Port holds now[/]")
+        console.print(_entities_table(port))
+    return code
+
+
+@contextmanager
+def _simulator(module: str, *arguments: str) -> Iterator[str]:
+    """Run a simulator for the time of the block and give its address."""
+    command = [sys.executable, "-m", module, "--port", "0", "--parent-pid", str(os.getpid()), *arguments]
+    # Their own session: Ctrl-C is for the sync, which ends them afterwards.
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:  # noqa: S603
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                raise FatalError(f"{module} did not start; run it by hand to see why: python -m {module}")
+            yield json.loads(line)["url"]
+        finally:
+            process.terminate()
+
+
+def _point_settings_at(pagerduty: str, port: str) -> None:
+    """Replace all settings of this process: a demo never touches a real account."""
+    for name in [name for name in os.environ if name.upper().startswith("OCEAN__")]:
+        del os.environ[name]
+    os.environ |= {
+        "OCEAN__INTEGRATION__IDENTIFIER": "demo",
+        "OCEAN__INTEGRATION__CONFIG__TOKEN": TOKEN,
+        "OCEAN__INTEGRATION__CONFIG__API_URL": pagerduty,
+        "OCEAN__PORT__BASE_URL": port,
+        "OCEAN__PORT__CLIENT_ID": CLIENT_ID,
+        "OCEAN__PORT__CLIENT_SECRET": CLIENT_SECRET,
+        "OCEAN__LOG__LEVEL": "warning",
+    }
+
+
+def _entities_table(port: str) -> Table:
+    held: dict[str, dict[str, Any]] = httpx.get(f"{port}/_sim/state").raise_for_status().json()["entities"]
+    table = Table(header_style="bold")
+    for title in ("blueprint", "identifier", "title", "properties", "relations"):
+        table.add_column(title, overflow="fold")
+    for blueprint, entities in sorted(held.items()):
+        for entity in list(entities.values())[:SHOWN_PER_BLUEPRINT]:
+            table.add_row(
+                f"{blueprint} ({len(entities)})",
+                entity["identifier"],
+                entity.get("title") or "",
+                _pairs(entity["properties"].items()),
+                _pairs(entity["relations"].items()),
+            )
+    return table
+
+
+def _pairs(items: Sequence[tuple[str, Any]] | Any) -> str:  # noqa: ANN401 - views of foreign JSON
+    return "\n".join(f"{name}: {value}" for name, value in items if value not in (None, []))

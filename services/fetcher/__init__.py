@@ -1,0 +1,1 @@
+"""The fetcher: lists PagerDuty, publishes raw objects, conducts runs."""

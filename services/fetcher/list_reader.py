@@ -1,0 +1,279 @@
+"""Reads one list page by page and publishes each object the first time it is seen."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from schemas.headers import Origin
+from schemas.run import KindState
+from services.fetcher.pages import Page, Query, classic_query, cursor_query, read_page
+from services.fetcher.raw_records import build_raw_records
+from services.fetcher.seen_ids import SeenIds, Sight
+from services.fetcher.tally import Tally
+from shared.errors import FatalError
+from shared.kinds import ROW_CAP, Kind, Paging
+from shared.log.interface import NewRecord
+from shared.pagerduty.client import Answer, PagerDutyClient
+from shared.pagerduty.verdicts import Verdict
+
+Publish = Callable[[Sequence[NewRecord]], Awaitable[None]]
+
+READINGS = 2
+"""How often a list is read whose rows are not as many as announced: pages may have shifted meanwhile."""
+MAX_AGE_S = 600.0
+"""An older page is read again before it is published: it could undo a later change."""
+EMPTY_PAGES = 3
+"""In the cursor styles so many empty pages in a row are taken for the end."""
+
+
+class ListingEndedError(Exception):
+    """This source cannot be read any further; the others go on."""
+
+    def __init__(self, state: KindState, reason: str) -> None:
+        super().__init__(reason)
+        self.state = state
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What is written on every record of a listing."""
+
+    topic: str
+    origin: Origin
+    run_id: str
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A page, with when it was asked for."""
+
+    page: Page
+    sent_at: datetime
+
+
+class ListReader:
+    """Reads lists of one kind for one listing; ids are compared over all of them.
+
+    Args:
+        kind: The kind.
+        client: Asks PagerDuty.
+        publish: Returns when all records are acknowledged.
+        stamp: What is written on every record.
+        now: Wall clock, aware UTC.
+        on_page: Called after each page.
+        concurrency: Pages in hand at once: the bound of memory.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        client: PagerDutyClient,
+        publish: Publish,
+        stamp: Stamp,
+        now: Callable[[], datetime],
+        on_page: Callable[[], None],
+        concurrency: int,
+    ) -> None:
+        self._kind = kind
+        self._client = client
+        self._publish = publish
+        self._stamp = stamp
+        self._now = now
+        self._on_page = on_page
+        self._concurrency = concurrency
+        self._seen = SeenIds()
+        self._readings = 0
+        self.fetched = 0
+        self.duplicates = 0
+        self.too_large = 0
+        self.requests = 0
+
+    def close(self) -> None:
+        """Forget the ids."""
+        self._seen.close()
+
+    async def fetch(self, query: Query) -> Fetched:
+        """Return one page.
+
+        Raises:
+            ListingEndedError: PagerDuty does not give it, or it has no rows.
+            FatalError: PagerDuty gives nothing at all.
+        """
+        while True:
+            answer = await self._client.get(self._kind.path, query, self._kind.headers)
+            self.requests += answer.attempts
+            fetched = Fetched(self._page_of(answer), answer.sent_at)
+            if (self._now() - answer.sent_at).total_seconds() <= MAX_AGE_S:
+                return fetched
+
+    async def first(self, query: Query) -> Fetched:
+        """Return the first page of a list, with its total where the list counts."""
+        classic = self._kind.paging is Paging.CLASSIC
+        paging = classic_query(self._kind, 0, count=True) if classic else cursor_query(self._kind, None)
+        return await self.fetch((*query, *paging))
+
+    async def read(self, query: Query, first: Fetched) -> Tally:
+        """Read a list to its end, again when that was not everything, and return how the last reading went.
+
+        Args:
+            query: Query pairs of every request, paging aside.
+            first: Its first page.
+        """
+        tally = await self._read_once(query, first)
+        for _ in range(READINGS - 1):
+            if tally.worth_repeating:
+                tally = await self._read_once(query, await self.first(query))
+        return tally
+
+    async def _read_once(self, query: Query, first: Fetched) -> Tally:
+        self._readings += 1
+        tally = Tally(number=self._readings, before=first.page.total, after=first.page.total)
+        match self._kind.paging:
+            case Paging.CLASSIC:
+                await self._read_classic(query, first, tally)
+            case Paging.CURSOR | Paging.BEFORE_AFTER:
+                await self._read_by_cursor(query, first, tally)
+            case Paging.NONE:
+                await self._take(first, tally)
+                if first.page.more or len(first.page.rows) >= (self._kind.page_limit or ROW_CAP):
+                    tally.stopped = "PagerDuty gives only the first part of this list"
+        return tally
+
+    async def _read_classic(self, query: Query, first: Fetched, tally: Tally) -> None:
+        """Read the pages between the first and the last side by side, the last one alone: it counts again."""
+        await self._take(first, tally)
+        page, step = first.page, self._kind.page_limit or ROW_CAP
+        if not page.rows or page.past_cap:
+            self._note_end(page, tally)
+            return
+        end = min(page.total or 0, ROW_CAP)
+        starts = list(range(step, end, step))
+        if not starts:
+            if page.more:
+                await self._read_on(query, len(page.rows), tally)
+            return
+        gap = [(len(page.rows), step)] if page.more and len(page.rows) < step else []
+        await self._read_slots(query, [*gap, *((at, at + step) for at in starts[:-1])], tally)
+        await self._read_on(query, starts[-1], tally)
+
+    async def _read_slots(self, query: Query, slots: Iterable[tuple[int, int]], tally: Tally) -> None:
+        """Read ranges of offsets side by side."""
+        waiting = iter(list(slots))
+
+        async def work(waiting: Iterator[tuple[int, int]]) -> None:
+            for at, end in waiting:
+                await self._read_slot(query, at, end, tally)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self._concurrency):
+                    group.create_task(work(waiting))
+        except BaseExceptionGroup as errors:
+            raise _gravest(errors) from None
+
+    async def _read_slot(self, query: Query, at: int, end: int, tally: Tally) -> None:
+        """Read a range of offsets. A page may come short and say that there is more: the gap is read too."""
+        while at < end:
+            fetched = await self.fetch((*query, *classic_query(self._kind, at, count=False)))
+            page = fetched.page
+            own = Page(rows=page.rows[: end - at])
+            await self._take(Fetched(own, fetched.sent_at), tally)
+            at += len(own.rows)
+            if not page.rows or not page.more:
+                self._note_end(page, tally)
+                return
+
+    async def _read_on(self, query: Query, at: int, tally: Tally) -> None:
+        """Read page after page until PagerDuty says that there is no more."""
+        while at < ROW_CAP:
+            fetched = await self.fetch((*query, *classic_query(self._kind, at, count=True)))
+            page, known = fetched.page, tally.distinct + tally.nameless
+            tally.after = page.total if page.total is not None else tally.after
+            await self._take(fetched, tally)
+            at += len(page.rows)
+            if not page.rows or not page.more:
+                self._note_end(page, tally)
+                return
+            if tally.distinct + tally.nameless == known:
+                tally.stopped = "PagerDuty gave the same page again and again"
+                return
+        tally.past_cap = True
+
+    async def _read_by_cursor(self, query: Query, first: Fetched, tally: Tally) -> None:
+        fetched, cursor, empty = first, None, 0
+        while True:
+            await self._take(fetched, tally)
+            following = fetched.page.cursor
+            if following is None:
+                return
+            empty = 0 if fetched.page.rows else empty + 1
+            if following == cursor or empty == EMPTY_PAGES:
+                tally.stopped = "PagerDuty said that there is more, and gave nothing more"
+                return
+            cursor = following
+            fetched = await self.fetch((*query, *cursor_query(self._kind, cursor)))
+
+    def _note_end(self, page: Page, tally: Tally) -> None:
+        tally.past_cap = tally.past_cap or page.past_cap
+        if page.more and not page.rows:
+            tally.stopped = "PagerDuty said that there is more, and gave an empty page"
+
+    async def _take(self, fetched: Fetched, tally: Tally) -> None:
+        """Count a page's rows and publish those that are new."""
+        named: list[tuple[str, Any]] = []
+        for row in fetched.page.rows:
+            object_id = self._kind.identify(row)
+            if object_id is None:
+                tally.nameless += 1
+            else:
+                named.append((object_id, row))
+        sights = self._seen.add([object_id for object_id, _ in named], tally.number)
+        repeated = sights.count(Sight.REPEATED)
+        tally.distinct += len(sights) - repeated
+        tally.repeated += repeated
+        self.duplicates += repeated
+        fresh = [one for one, sight in zip(named, sights, strict=True) if sight is Sight.NEW]
+        records = build_raw_records(
+            self._stamp.topic,
+            fresh,
+            kind=self._kind.name,
+            origin=self._stamp.origin,
+            run_id=self._stamp.run_id,
+            identifier=self._stamp.identifier,
+            observed_at=fetched.sent_at,
+            made_at=self._now(),
+        )
+        self.too_large += len(fresh) - len(records)
+        if records:
+            await self._publish(records)
+            self.fetched += len(records)
+        self._on_page()
+
+    def _page_of(self, answer: Answer) -> Page:
+        kind = self._kind
+        match answer.verdict:
+            case Verdict.OK:
+                try:
+                    return read_page(kind, answer.body)
+                except ValueError as error:
+                    raise ListingEndedError(KindState.FAILED, f"GET {kind.path}: {error}") from None
+            case Verdict.PAST_CAP:
+                return Page(rows=(), past_cap=True)
+            case Verdict.DENIED:
+                step = f"give the token that right, or take {kind.name} out of the mapping"
+                raise ListingEndedError(KindState.SKIPPED, f"{answer.detail}; {step}")
+            case Verdict.NOT_FOUND if kind.by_enrollment:
+                step = f"the account is not enrolled: take {kind.name} out of the mapping"
+                raise ListingEndedError(KindState.SKIPPED, f"{answer.detail}; {step}")
+            case _:
+                raise ListingEndedError(KindState.FAILED, answer.detail)
+
+
+def _gravest(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the error of several that says most: what ends the run before what ends this listing."""
+    return min(errors.exceptions, key=lambda error: not isinstance(error, FatalError))

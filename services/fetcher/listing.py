@@ -1,0 +1,209 @@
+"""Lists a source: cuts it into windows where it must, reads them, and says whether that was everything."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from schemas.headers import Origin
+from schemas.run import KindResult, KindState
+from services.fetcher.list_reader import ListingEndedError, ListReader, Publish, Stamp
+from services.fetcher.pages import Query
+from services.fetcher.tally import Tally
+from services.fetcher.windows import OVERLAP, Span, bisect_span, split_span
+from shared.kinds import ROW_CAP, kind_named
+from shared.pagerduty.client import PagerDutyClient
+from shared.query_values import as_instant
+from shared.sources import Source
+
+OPEN_STATUSES = ("triggered", "acknowledged")
+ALL = ("date_range", "all")
+"""Takes the bounds out of force. Source: PagerDuty REST API, List incidents."""
+_STATUSES = "statuses[]"
+_CREATED_AT = "created_at"
+
+
+async def list_source(
+    source: Source,
+    *,
+    client: PagerDutyClient,
+    publish: Publish,
+    run_id: str,
+    origin: Origin,
+    identifier: str,
+    now: Callable[[], datetime],
+    on_progress: Callable[[KindResult], None],
+    concurrency: int = 10,
+) -> KindResult:
+    """Read a source and publish each of its objects once.
+
+    Pages are published as they arrive. What keeps this source from being read is its state and reason in the
+    result, not an exception.
+
+    Args:
+        source: What to read, and where to.
+        client: Asks PagerDuty.
+        publish: Returns when all records are acknowledged.
+        run_id: Run that lists.
+        origin: Why it lists.
+        identifier: The installation.
+        now: Wall clock, aware UTC.
+        on_progress: Hears how it stands after each page; must not block.
+        concurrency: Pages in hand at once.
+
+    Raises:
+        FatalError: PagerDuty refuses the token, or gives nothing at all.
+    """
+
+    def make_reader(on_page: Callable[[], None]) -> ListReader:
+        return ListReader(
+            kind_named(source.kind),
+            client=client,
+            publish=publish,
+            stamp=Stamp(topic=source.topic, origin=origin, run_id=run_id, identifier=identifier),
+            now=now,
+            on_page=on_page,
+            concurrency=concurrency,
+        )
+
+    listing = _Listing(source, on_progress, make_reader)
+    try:
+        await listing.read()
+    except ListingEndedError as ended:
+        return listing.result(ended.state, ended.reason)
+    finally:
+        listing.reader.close()
+    return listing.final()
+
+
+class _Listing:
+    """One listing of one source."""
+
+    def __init__(
+        self,
+        source: Source,
+        on_progress: Callable[[KindResult], None],
+        make_reader: Callable[[Callable[[], None]], ListReader],
+    ) -> None:
+        self._source = source
+        self._kind = kind_named(source.kind)
+        self._on_progress = on_progress
+        self._announced: int | None = None
+        self._tallies: list[Tally] = []
+        self._shortcomings: list[str] = []
+        self.reader = make_reader(self.tell)
+
+    def tell(self) -> None:
+        """Tell how it stands."""
+        self._on_progress(self.result(KindState.LISTING, ""))
+
+    async def read(self) -> None:
+        """Read all windows of the source, or its one list where time does not cut it."""
+        query, window = self._source.query, self._source.window
+        if window is None:
+            await self._read_list(query, None)
+        elif window.since is not None:
+            await self._read_spans(query, Span(window.since, window.until))
+            if window.with_open:
+                await self._read_open(window.since)
+        else:
+            await self._read_history(query, window.until)
+
+    async def _read_history(self, query: Query, until: datetime) -> None:
+        """Read everything up to a moment, from the oldest object on."""
+        oldest_at = await self._oldest_at(query)
+        if oldest_at is not None and oldest_at <= until:
+            await self._read_spans(query, Span(oldest_at, until))
+
+    async def _read_spans(self, query: Query, span: Span) -> None:
+        longest = timedelta(days=self._kind.time_filter.max_days if self._kind.time_filter else 0)
+        for part in split_span(span, longest):
+            await self._read_list(query, part)
+
+    async def _read_open(self, until: datetime) -> None:
+        """Read incidents that are still open, however old; beyond the cap in windows, up to a moment."""
+        query = _open_query(self._source.query)
+        if query is None:
+            return
+        everything = (*query, ALL)
+        first = await self.reader.first(everything)
+        if (first.page.total or 0) > ROW_CAP:
+            await self._read_history(query, until + OVERLAP)
+            return
+        self._announce(first.page.total)
+        self._judge(await self.reader.read(everything, first))
+
+    async def _oldest_at(self, query: Query) -> datetime | None:
+        """Return when the oldest object was made; the query sorts by that. None: there is none."""
+        fetched = await self.reader.fetch((*query, ALL, ("limit", "1"), ("offset", "0")))
+        if not fetched.page.rows:
+            return None
+        row = fetched.page.rows[0]
+        try:
+            return as_instant(row[_CREATED_AT]).replace(microsecond=0)
+        except (KeyError, TypeError, ValueError):
+            reason = f"the oldest row of GET {self._kind.path} has no readable {_CREATED_AT}"
+            raise ListingEndedError(KindState.FAILED, reason) from None
+
+    async def _read_list(self, query: Query, span: Span | None, *, part: bool = False) -> int | None:
+        """Read one list, cut in halves where it is longer than PagerDuty pages through; return its total."""
+        whole = query if span is None else (*query, *span.query)
+        first = await self.reader.first(whole)
+        total = first.page.total
+        if not part:
+            self._announce(total)
+        halves = bisect_span(span) if span is not None and total is not None and total > ROW_CAP else None
+        if halves is None or total is None:
+            self._judge(await self.reader.read(whole, first))
+            return total
+        found = [await self._read_list(query, half, part=True) for half in halves]
+        held = sum(one or 0 for one in found)
+        if held < total:
+            self._shortcomings.append(f"the halves of a window of {total} rows hold {held}; run it again")
+        return total
+
+    def _announce(self, total: int | None) -> None:
+        if total is not None:
+            self._announced = (self._announced or 0) + total
+
+    def _judge(self, tally: Tally) -> None:
+        self._tallies.append(tally)
+        if shortcoming := tally.shortcoming():
+            self._shortcomings.append(shortcoming)
+
+    def final(self) -> KindResult:
+        """Return the result of a listing that came to its end."""
+        reasons = list(dict.fromkeys(self._shortcomings))
+        if self.reader.too_large:
+            reasons.append(f"{self.reader.too_large} objects are too large for a record and were left out")
+        state = KindState.INCOMPLETE if reasons else KindState.COMPLETE
+        result = self.result(state, "; ".join(reasons))
+        result.announced = self._total()
+        return result
+
+    def _total(self) -> int | None:
+        """Return how many objects there are, those counted that lie in several windows once."""
+        if any(tally.after is None for tally in self._tallies):
+            return None
+        if len(self._tallies) == 1:
+            return self._tallies[0].after
+        return self.reader.fetched + self.reader.too_large + sum(tally.missing for tally in self._tallies)
+
+    def result(self, state: KindState, reason: str) -> KindResult:
+        """Return what was done so far."""
+        return KindResult(
+            state=state,
+            reason=reason,
+            announced=self._announced,
+            fetched=self.reader.fetched,
+            duplicates=self.reader.duplicates,
+            requests=self.reader.requests,
+        )
+
+
+def _open_query(query: Query) -> Query | None:
+    """Return the query for open incidents only; None: it asks for none of them."""
+    asked = {value for name, value in query if name == _STATUSES}
+    statuses = [status for status in OPEN_STATUSES if not asked or status in asked]
+    if not statuses:
+        return None
+    kept = [pair for pair in query if pair[0] != _STATUSES]
+    return tuple(sorted([*kept, *((_STATUSES, status) for status in statuses)]))

@@ -1,0 +1,22 @@
+"""Proves with one cheap request that PagerDuty is there and takes the token, before anything is written."""
+
+from shared.errors import FatalError
+from shared.pagerduty.client import URL_SETTING, PagerDutyClient
+from shared.pagerduty.verdicts import Verdict
+
+CHEAPEST_PATH = "/abilities"
+"""Works with every kind of key. Source: PagerDuty REST API, List abilities."""
+
+
+async def check_access(client: PagerDutyClient) -> None:
+    """Return when PagerDuty has answered; that it does not give *this* list to the token says nothing.
+
+    Raises:
+        FatalError: The token is refused, PagerDuty cannot be reached, or something else answers in its place.
+    """
+    answer = await client.get(CHEAPEST_PATH)
+    # 402, 403 and 404 come from PagerDuty itself; what is refused otherwise was not understood as its API.
+    if answer.verdict in {Verdict.REFUSED, Verdict.PAST_CAP, Verdict.GIVEN_UP}:
+        raise FatalError(
+            f"{client.address} does not answer as PagerDuty's API does ({answer.detail}); check {URL_SETTING}"
+        )

@@ -1,0 +1,58 @@
+"""Remembers which ids a listing has read, in a scratch file: memory does not grow with the account."""
+
+import sqlite3
+from collections.abc import Sequence
+from enum import Enum
+from hashlib import blake2b
+
+
+class Sight(Enum):
+    """Whether an id was read before."""
+
+    NEW = "new"
+    KNOWN = "known"
+    """Read before, in another reading of this listing."""
+    REPEATED = "repeated"
+    """Read before in the same reading."""
+
+
+class SeenIds:
+    """Ids by their 64-bit hash, each with the last reading that saw it.
+
+    Of a million ids two share a hash with a probability of 3 in 100 million. SQLite keeps the table in memory
+    while it is small and moves it to a file without a name when it grows.
+    """
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("CREATE TABLE seen (hash INTEGER PRIMARY KEY, reading INTEGER NOT NULL)")
+
+    def add(self, ids: Sequence[str], reading: int) -> list[Sight]:
+        """Note ids as seen by a reading and return for each what was known of it."""
+        hashes = [_hash(one) for one in ids]
+        marks = ",".join("?" * len(hashes))
+        known: dict[int, int] = dict(
+            self._database.execute(f"SELECT hash, reading FROM seen WHERE hash IN ({marks})", hashes)  # noqa: S608 - only question marks
+        )
+        sights = []
+        for one in hashes:
+            before = known.get(one)
+            sights.append(
+                Sight.NEW if before is None else Sight.REPEATED if before == reading else Sight.KNOWN
+            )
+            known[one] = reading
+        self._database.execute("BEGIN")
+        self._database.executemany(
+            "INSERT OR REPLACE INTO seen VALUES (?, ?)", [(one, reading) for one in hashes]
+        )
+        self._database.execute("COMMIT")
+        return sights
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._database.close()
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)

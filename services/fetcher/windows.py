@@ -1,0 +1,45 @@
+"""Cuts spans of time into windows that PagerDuty accepts and that stay below its cap of rows."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.query_values import instant_text
+
+OVERLAP = timedelta(seconds=1)
+"""Whether bounds are inclusive is not documented (PagerDuty/developer-docs, issue 74), so windows overlap."""
+SHORTEST_OVERLAPPING = timedelta(seconds=4)
+"""Below this an overlap would make a half as long as the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A span of time in whole seconds, both ends included."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def query(self) -> tuple[tuple[str, str], ...]:
+        """Return the span as query pairs."""
+        return (("since", instant_text(self.since)), ("until", instant_text(self.until)))
+
+
+def split_span(span: Span, longest: timedelta) -> list[Span]:
+    """Return windows of at most `longest` that hold the span, oldest first, overlapping by a second."""
+    windows, start = [], span.since
+    while span.until - start > longest:
+        windows.append(Span(start, start + longest))
+        start += longest - OVERLAP
+    return [*windows, Span(start, span.until)]
+
+
+def bisect_span(span: Span) -> tuple[Span, Span] | None:
+    """Return both halves of a span; None: one second cannot be halved."""
+    length = span.until - span.since
+    if length < timedelta(seconds=1):
+        return None
+    if length < timedelta(seconds=2):
+        return Span(span.since, span.since), Span(span.until, span.until)
+    middle = span.since + timedelta(seconds=int(length.total_seconds()) // 2)
+    overlap = OVERLAP if length >= SHORTEST_OVERLAPPING else timedelta(0)
+    return Span(span.since, middle), Span(middle - overlap, span.until)

@@ -1,0 +1,1 @@
+"""Makes entity changes of raw PagerDuty objects, as the mapping says."""

@@ -1,0 +1,238 @@
+"""Maps raw records to entity changes: the mapper's core, which knows neither Kafka nor SQLite."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from schemas.dead_letter import DeadLetter, LetterFailure
+from schemas.headers import Operation, RecordHeaders
+from schemas.mapping import MappingInForce
+from schemas.outcome import Count, Reason
+from schemas.topics import ENTITIES
+from services.mapper.evaluate import Failed
+from services.mapper.objects import Change, Mapped, RawObject
+from services.mapper.plan import build_plan
+from services.mapper.plan_shape import Plan
+from services.mapper.pool import WorkerPool
+from services.mapper.reading import Newer, Readable, Unreadable, read_record
+from shared.core import Batch
+from shared.dead_letters import dead_letter_record
+from shared.log.interface import Log, NewRecord, Record, TopicPartition
+from shared.outcome import Outcome
+from shared.sources import plan_sources
+
+STAGE: Final = "mapper"
+LEAVING_GRACE_S: Final = 2.0
+"""What is in the workers may end when its partitions are taken away; a hanging expression is left."""
+_ENVELOPE_BYTES: Final = 16 * 1024
+"""Room for key and headers in the largest record of a topic."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class MapperCore:
+    """The mapper between two logs' topics; see `shared.core.Core`.
+
+    Args:
+        log: Where changes and dead letters go.
+        pool: Runs the expressions.
+        now: Tells the time of records and letters.
+        identifier: The integration's identifier.
+    """
+
+    def __init__(self, log: Log, pool: WorkerPool, *, now: Callable[[], datetime], identifier: str) -> None:
+        self._log = log
+        self._pool = pool
+        self._now = now
+        self._source = f"pagerport/{identifier}/mapper"
+        self._plan: Plan | None = None
+        self._known = asyncio.Event()
+        self._held: set[TopicPartition] = set()
+
+    def use(self, mapping: MappingInForce) -> None:
+        """Map what is handled from now on by this mapping.
+
+        Raises:
+            ConfigurationError: It names an unknown kind or parameter.
+            ExpressionError: An expression does not compile. Both only if it was published unchecked.
+        """
+        self._plan = build_plan(mapping, plan_sources(mapping.config, now=self._now()))
+        self._known.set()
+
+    async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
+        """Map a batch; its changes and letters are appended in the order of its records.
+
+        None is the outcome of records that came before a mapping was known, of a schema version we do not
+        know (and what follows them in their partition), and of those left when the batch must go.
+
+        Raises:
+            FatalError: No JQ worker can be started.
+        """
+        read = self._read(batch.records)
+        plan = await self._mapping(batch.leaving)
+        if plan is None:
+            return [None] * len(batch.records)
+        objects = [one.raw for one in read if isinstance(one, Readable)]
+        results = await self._run(plan, objects, batch.leaving)
+        if results is None:
+            return [None] * len(batch.records)
+        mapped = iter(results)
+        out: list[NewRecord] = []
+        outcomes: list[Outcome | None] = []
+        for record, one in zip(batch.records, read, strict=True):
+            if isinstance(one, Readable):
+                outcomes.append(self._publish(plan, record, one, next(mapped), out))
+            elif isinstance(one, Unreadable):
+                outcomes.append(self._reject(plan, record, one, out))
+            else:
+                outcomes.append(None)
+        if out:
+            await self._log.append(out)
+        return outcomes
+
+    def _read(self, records: Sequence[Record]) -> list[Readable | Unreadable | None]:
+        """Read records; None: held, as is everything behind it in its partition."""
+        held: set[TopicPartition] = set()
+        read: list[Readable | Unreadable | None] = []
+        for record in records:
+            one = None if record.place in held else read_record(record)
+            if isinstance(one, Newer):
+                held.add(record.place)
+                self._say_held(record, one)
+                one = None
+            read.append(one)
+        return read
+
+    def _say_held(self, record: Record, newer: Newer) -> None:
+        if record.place in self._held:
+            return
+        self._held.add(record.place)
+        _LOG.error(
+            "%s/%d is held at offset %d: schema version %d is newer than this release; upgrade the mapper",
+            record.topic,
+            record.partition,
+            record.offset,
+            newer.version,
+        )
+
+    async def _mapping(self, leaving: asyncio.Event) -> Plan | None:
+        """Return the plan in force, waiting for the first one as long as the batch may stay."""
+        if self._plan is None:
+            await _first_of(self._known, leaving)
+        return self._plan
+
+    async def _run(
+        self, plan: Plan, objects: Sequence[RawObject], leaving: asyncio.Event
+    ) -> list[Mapped] | None:
+        """Return what became of the objects; None when the batch had to go before."""
+        work = asyncio.ensure_future(self._pool.map_objects(plan, objects))
+        left = asyncio.ensure_future(leaving.wait())
+        try:
+            await asyncio.wait({work, left}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                await asyncio.wait({work}, timeout=LEAVING_GRACE_S)
+            return work.result() if work.done() else None
+        finally:
+            for task in (work, left):
+                task.cancel()
+            await asyncio.gather(work, left, return_exceptions=True)
+
+    def _publish(
+        self, plan: Plan, record: Record, one: Readable, mapped: Mapped, out: list[NewRecord]
+    ) -> Outcome:
+        """Add an object's changes and letter to what is appended; return its outcome."""
+        headers = one.headers
+        failures = [_listed(failure) for failure in mapped.failures]
+        counts = {Count(name): number for name, number in mapped.counts.items()}
+        for number, change in enumerate(mapped.changes):
+            if len(change.value) > ENTITIES.max_message_bytes - _ENVELOPE_BYTES:
+                failures.append(_too_large(change))
+                continue
+            out.append(self._entity(record, headers, change, number))
+        if len(failures) > len(mapped.failures):
+            counts = _failed_too(counts, len(failures) - len(mapped.failures))
+        kind = headers.kind or _kind_of(plan, record.topic)
+        if failures:
+            out.append(self._letter(record, failures, kind, one.raw.object_id, headers.runid))
+        return Outcome(headers.runid, kind, counts)
+
+    def _reject(self, plan: Plan, record: Record, one: Unreadable, out: list[NewRecord]) -> Outcome:
+        kind = _kind_of(plan, record.topic)
+        failure = LetterFailure(reason=Reason.UNREADABLE, detail=one.detail)
+        out.append(self._letter(record, [failure], kind, one.object_id, one.run_id))
+        return Outcome(one.run_id, kind, {Count.FAILED: 1})
+
+    def _entity(self, record: Record, headers: RecordHeaders, change: Change, number: int) -> NewRecord:
+        made = RecordHeaders(
+            id=f"{record.topic}/{record.partition}/{record.offset}/{number}",
+            source=self._source,
+            type="pagerport.entity",
+            subject=change.key,
+            time=self._now(),
+            operation=Operation(change.operation),
+            origin=headers.origin,
+            kind=headers.kind,
+            runid=headers.runid,
+            observedat=headers.observedat,
+        )
+        return NewRecord(ENTITIES.name, change.key.encode(), change.value, made.encode())
+
+    def _letter(
+        self, record: Record, failures: Sequence[LetterFailure], kind: str, object_id: str, run_id: str
+    ) -> NewRecord:
+        letter = DeadLetter(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            stage=STAGE,
+            failures=tuple(failures),
+            kind=kind,
+            object_id=object_id,
+            run_id=run_id,
+            failed_at=self._now(),
+        )
+        return dead_letter_record(record, letter)
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """Return when one of the events is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+def _kind_of(plan: Plan, topic: str) -> str:
+    return plan["topics"][topic]["kind"] if topic in plan["topics"] else ""
+
+
+def _listed(failure: Failed) -> LetterFailure:
+    return LetterFailure(
+        reason=failure.reason,
+        detail=failure.detail,
+        entry=failure.entry if failure.entry >= 0 else None,
+        blueprint=failure.blueprint,
+        identifier=failure.identifier,
+    )
+
+
+def _too_large(change: Change) -> LetterFailure:
+    return LetterFailure(
+        reason=Reason.TOO_LARGE,
+        detail=f"the entity {change.key[:200]} has {len(change.value)} bytes; map fewer or shorter properties",
+    )
+
+
+def _failed_too(counts: dict[Count, int], unsent: int) -> dict[Count, int]:
+    """Return the counts of an object of which changes could not be sent: it failed, whatever else it did."""
+    kept = {
+        count: number
+        for count, number in counts.items()
+        if count not in {Count.MAPPED, Count.FILTERED, Count.REJECTED, Count.FAILED}
+    }
+    return {**kept, Count.FAILED: 1, Count.EMITTED: max(0, kept.get(Count.EMITTED, 0) - unsent)}

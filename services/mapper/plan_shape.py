@@ -1,0 +1,59 @@
+"""Is the shape of a plan: plain JSON, so that workers start without reading models."""
+
+from typing import Any, Final, TypedDict
+
+Template = int | dict[str, Any]
+"""Index of an expression in `texts`, or a search query whose leaves are such indexes."""
+
+QUERY: Final = 0
+BLUEPRINT: Final = 1
+"""Indexes of the selector and the blueprint in an entry's `texts`."""
+
+
+class EntryPlan(TypedDict):
+    """One entry of the mapping.
+
+    `texts` holds every expression: selector, blueprint, those of the identifier (up to `keys`), the rest.
+    `fields` pairs a path (`title`, `properties`, `status`) with its template. An object that `params` let
+    through but `window` does not is outside the time asked for: not selected, but no reason to delete.
+    """
+
+    index: int
+    params: dict[str, Any]
+    window: dict[str, Any]
+    items: str | None
+    items_name: str
+    items_transform: bool
+    texts: list[str]
+    keys: int
+    identifier: Template
+    fields: list[tuple[str, str, Template]]
+
+
+class TopicPlan(TypedDict):
+    """What becomes of the objects of one raw topic.
+
+    `fed` are the blueprints that its entries with properties make, `annotated` those that only entries
+    without make; `feeds_any` says that an entry with properties takes its blueprint from the object. Of
+    others (sources, and those of another kind) the same is known: blueprints by name, or any.
+    """
+
+    kind: str
+    entries: list[EntryPlan]
+    fed: list[str]
+    annotated: list[str]
+    feeds_any: bool
+    foreign: list[str]
+    foreign_any: bool
+    other_kinds: list[str]
+    other_kinds_any: bool
+
+
+class Plan(TypedDict):
+    """A version of the mapping, ready to be evaluated."""
+
+    version: int
+    merge: bool
+    create_missing_related_entities: bool
+    delete_dependents: bool
+    topics: dict[str, TopicPlan]

@@ -1,0 +1,61 @@
+"""Holds one change of an entity as the writer works on it."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from schemas.headers import Origin
+
+RUN_ORIGINS = frozenset({Origin.RESYNC, Origin.REPLAY})
+
+
+class EntityFlags(NamedTuple):
+    """What changes that travel in one bulk have in common."""
+
+    blueprint: str
+    merge: bool
+    create_missing: bool
+
+
+@dataclass(slots=True, kw_only=True)
+class Change:
+    """The upsert or delete of one entity.
+
+    Attributes:
+        index: Place of its record in the batch.
+        is_delete: Delete instead of upsert.
+        origin: Why it was published.
+        run_id: Run it belongs to; empty for live ones.
+        kind: PagerDuty kind.
+        object_id: PagerDuty object it was made of.
+        blueprint: Blueprint of the entity.
+        identifier: Identifier, or the search query that finds the entity.
+        body: What Port is sent: `title`, `icon`, `team` (each only when mapped), `properties`, `relations`.
+        merge: Update only what is sent, or make the entity just this.
+        create_missing: Let Port create relation targets that are not there.
+        delete_dependents: Delete also what is related to it.
+        coerced: Properties that were changed or dropped to fit the blueprint.
+    """
+
+    index: int
+    is_delete: bool
+    origin: Origin
+    run_id: str = ""
+    kind: str = ""
+    object_id: str = ""
+    blueprint: str
+    identifier: str | dict[str, Any]
+    body: dict[str, Any] = field(default_factory=dict)
+    merge: bool = True
+    create_missing: bool = True
+    delete_dependents: bool = False
+    coerced: int = 0
+
+    @property
+    def flags(self) -> EntityFlags:
+        """Return what it must have in common with its bulk."""
+        return EntityFlags(self.blueprint, self.merge, self.create_missing)
+
+    @property
+    def shown_identifier(self) -> str:
+        """Return the identifier for people; a search query has none."""
+        return self.identifier if isinstance(self.identifier, str) else "(by search)"

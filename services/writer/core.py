@@ -1,0 +1,284 @@
+"""Is the writer's core: takes records of the entity topic, makes Port hold them, returns an outcome each."""
+
+import asyncio
+import logging
+import random
+from collections import deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import orjson
+
+from schemas.outcome import Count, Reason
+from services.writer.attempt import Again, Attempt, Later
+from services.writer.chain import Chain, Chains, Settled, failure
+from services.writer.change import Change
+from services.writer.comparison import differences
+from services.writer.decoding import Newer, Unreadable, decode
+from services.writer.deleting import DELETED, Deleter
+from services.writer.folding import fold
+from services.writer.letters import letter_of, outcome_of
+from services.writer.looking import look
+from services.writer.preparation import Coercion, Preparer
+from services.writer.shape import Shape
+from services.writer.shapes import Shapes
+from services.writer.upserting import WRITTEN, Upserter
+from shared.core import Batch
+from shared.errors import FatalError
+from shared.http.backoff import Backoff
+from shared.log.interface import Log
+from shared.outcome import Outcome
+from shared.port.client import PortClient
+from shared.port.persistence import Patience, Persistence, Verdict
+from shared.port.transport import LeavingError
+
+logger = logging.getLogger(__name__)
+
+UNCHANGED = Settled(Count.UNCHANGED)
+
+
+class Recorder(Protocol):
+    """Takes what a dry run would have done."""
+
+    def upsert(self, change: Change, held: dict[str, Any] | None, paths: Sequence[str]) -> None:
+        """An entity would be written.
+
+        Args:
+            change: What would be sent.
+            held: The entity as Port holds it; None: it does not, or was not looked up.
+            paths: What would change of it.
+        """
+
+    def delete(self, change: Change) -> None:
+        """An entity would be deleted, if it is ours."""
+
+
+class WriterCore:
+    """Implements `shared.core.Core` for `port.entities`. Keeps nothing between batches but blueprints.
+
+    Args:
+        log: Takes dead letters.
+        port: Is written to.
+        now: Aware UTC time.
+        search_chunk: Entities per look before the write.
+        concurrency: Calls at once.
+        patience: How long an entity that Port neither takes nor refuses is tried.
+        backoff: Waits between those tries.
+        grace_s: How long calls under way may take to end after we were asked to leave.
+        dry_run: Takes what would be done; nothing is written to Port.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        port: PortClient,
+        *,
+        now: Callable[[], datetime],
+        search_chunk: int = 100,
+        concurrency: int = 8,
+        patience: Patience | None = None,
+        backoff: Backoff | None = None,
+        grace_s: float = 10.0,
+        dry_run: Recorder | None = None,
+    ) -> None:
+        self._log = log
+        self._port = port
+        self._now = now
+        self._search_chunk = search_chunk
+        self._concurrency = concurrency
+        self._patience = patience or Patience()
+        self._backoff = backoff or Backoff(cap_s=15.0, jitter=random.random)
+        self._grace_s = grace_s
+        self._dry_run = dry_run
+        self._shapes = Shapes(port, self._now_s)
+        self._preparer = Preparer(self._shapes)
+        self._upserter = Upserter(port, self._shapes, concurrency=concurrency)
+        self._deleter = Deleter(port, concurrency=concurrency)
+        self._written = 0
+        self._last_written_s = float("-inf")
+
+    @property
+    def coercions(self) -> Mapping[Coercion, int]:
+        """How often each coercion was made so far, for the warnings of a run."""
+        return self._preparer.coercions
+
+    async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
+        """Carry out a batch. See `shared.core.Core.handle`."""
+        decoded = [decode(index, record) for index, record in enumerate(batch.records)]
+        work = Chains([None] * len(decoded))
+        for index, one in enumerate(decoded):
+            if isinstance(one, Unreadable):
+                work.ends[index] = failure(Reason.UNREADABLE, one.detail)
+            elif isinstance(one, Newer):
+                record = batch.records[index]
+                logger.error(
+                    "held: %s/%d/%d has schema version %d, unknown to this release; upgrade the writer",
+                    record.topic,
+                    record.partition,
+                    record.offset,
+                    one.version,
+                )
+        changes = [one for one in decoded if isinstance(one, Change)]
+        await self._until_left(self._carry_out(changes, work, batch.leaving), batch.leaving)
+        letters = [
+            letter_of(record, one, end, self._now())
+            for record, one, end in zip(batch.records, decoded, work.ends, strict=True)
+            if end is not None and end.reason is not None
+        ]
+        if letters:
+            await self._log.append(letters)
+        return [outcome_of(one, end) for one, end in zip(decoded, work.ends, strict=True)]
+
+    async def _until_left(self, work: Coroutine[Any, Any, None], leaving: asyncio.Event) -> None:
+        """Run the work; once we are asked to leave, only calls under way get time to end."""
+        task = asyncio.ensure_future(work)
+        left = asyncio.ensure_future(leaving.wait())
+        try:
+            await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                await asyncio.wait({task}, timeout=self._grace_s)
+        finally:
+            left.cancel()
+            if not task.done():
+                task.cancel()
+                await asyncio.wait({task})
+        if not task.cancelled():
+            try:
+                task.result()
+            except LeavingError:
+                return
+
+    async def _carry_out(self, changes: list[Change], work: Chains, leaving: asyncio.Event) -> None:
+        shapes = await self._preparer.get_shapes(changes, leaving)
+        waiting: dict[tuple[str, str], list[Change]] = {}
+        for change in changes:
+            end = self._preparer.prepare(change, shapes)
+            if end is not None:
+                work.ends[change.index] = end
+            elif change.blueprint in shapes:
+                waiting.setdefault((change.blueprint, _name(change)), []).append(change)
+        work.chains = [Chain(name, deque(fold(of_one))) for (_, name), of_one in waiting.items()]
+        while not leaving.is_set():
+            ready = work.ready()
+            if not ready:
+                return
+            await self._take_steps(ready, work, shapes, leaving)
+
+    async def _take_steps(
+        self, ready: list[Chain], work: Chains, shapes: dict[str, Shape | None], leaving: asyncio.Event
+    ) -> None:
+        """Take the next step of each chain, and wait if one of them needs it."""
+        deletes = [chain for chain in ready if chain.head.is_delete]
+        upserts = [chain for chain in ready if not chain.head.is_delete]
+        curious = [chain for chain in upserts if chain.wants_look or (self._dry_run and not chain.looked)]
+        if curious:
+            await look(
+                self._port,
+                [chain for chain in curious if isinstance(chain.head.identifier, str)],
+                chunk=self._search_chunk,
+                concurrency=self._concurrency,
+                leaving=leaving,
+            )
+        wanted = []
+        for chain in upserts:
+            if leaving.is_set() and chain.wants_look:
+                continue
+            if chain.held is not None and not self._paths(chain, shapes):
+                work.settle(chain, UNCHANGED)
+            else:
+                wanted.append(chain)
+        if self._dry_run is not None:
+            self._record(self._dry_run, wanted, deletes, work, shapes)
+            return
+        attempts = await self._upserter.upsert(wanted, leaving)
+        if deletes:
+            attempts |= await self._deleter.delete(deletes, leaving)
+        again = self._settle(attempts, work)
+        if again and not leaving.is_set():
+            await self._wait_to_try_again(again, work, leaving)
+
+    def _settle(self, attempts: dict[Chain, Attempt], work: Chains) -> dict[Chain, Again]:
+        """Settle what can be; return what must be tried again."""
+        again: dict[Chain, Again] = {}
+        for chain, attempt in attempts.items():
+            match attempt:
+                case Again():
+                    again[chain] = attempt
+                case Later() if not chain.on_last_try:
+                    chain.parked = True
+                case Later():
+                    work.settle(chain, attempt.end)
+                case Settled():
+                    if attempt is WRITTEN or attempt is DELETED:
+                        self._written += 1
+                        self._last_written_s = self._now_s()
+                    elif attempt.count is Count.REJECTED:
+                        self._shapes.forget(chain.head.blueprint)
+                    work.settle(chain, attempt)
+        return again
+
+    async def _wait_to_try_again(
+        self, again: dict[Chain, Again], work: Chains, leaving: asyncio.Event
+    ) -> None:
+        """Give up what Port goes on failing for while it takes others; wait for the rest.
+
+        Raises:
+            FatalError: Port has taken nothing for too long.
+        """
+        now_s, failures = self._now_s(), 0
+        for chain, attempt in again.items():
+            if chain.persistence is None:
+                chain.persistence = Persistence(self._patience, now_s, self._written)
+            verdict = chain.persistence.failed(
+                now_s,
+                successes=self._written,
+                last_success_s=self._last_written_s,
+                may_count=not attempt.limited,
+                # Port answered the call that this item failed in.
+                probed_well=chain.persistence.wants_probe(now_s, self._written),
+            )
+            if verdict is Verdict.STALLED:
+                raise FatalError(
+                    f"Port has taken none of the entities sent for {self._patience.stall_s:.0f} s; last:"
+                    f" {attempt.detail}"
+                )
+            if verdict is Verdict.AGAIN:
+                failures = max(failures, chain.persistence.failures)
+            else:
+                work.settle(chain, failure(Reason.RETRIES_EXHAUSTED, attempt.detail))
+        if failures:
+            limited = any(attempt.limited for attempt in again.values())
+            cause = "rate limit" if limited else "failed entities"
+            await self._port.pause(cause, self._backoff.delay_s(failures), leaving)
+
+    def _record(
+        self,
+        recorder: Recorder,
+        upserts: list[Chain],
+        deletes: list[Chain],
+        work: Chains,
+        shapes: dict[str, Shape | None],
+    ) -> None:
+        for chain in upserts:
+            recorder.upsert(chain.head, chain.held, self._paths(chain, shapes))
+            work.settle(chain, WRITTEN)
+        for chain in deletes:
+            recorder.delete(chain.head)
+            work.settle(chain, DELETED)
+
+    def _paths(self, chain: Chain, shapes: dict[str, Shape | None]) -> tuple[str, ...]:
+        """Return what a chain's next write would change of the entity that Port holds."""
+        change = chain.head
+        shape = shapes[change.blueprint]
+        return differences(change.body, chain.held or {}, shape or Shape(), merge=change.merge)
+
+    def _now_s(self) -> float:
+        return self._now().timestamp()
+
+
+def _name(change: Change) -> str:
+    if isinstance(change.identifier, str):
+        return change.identifier
+    # No identifier begins with a question mark.
+    return "?" + orjson.dumps(change.identifier, option=orjson.OPT_SORT_KEYS).decode()

@@ -1,0 +1,62 @@
+"""Turns the end of a change into its outcome, and into its dead letter where it has one."""
+
+from datetime import datetime
+
+from schemas.dead_letter import DeadLetter, LetterFailure
+from schemas.outcome import Count, Reason
+from services.writer.chain import Settled
+from services.writer.change import Change
+from services.writer.decoding import Newer, Unreadable
+from shared.dead_letters import dead_letter_record
+from shared.log.interface import NewRecord, Record
+from shared.outcome import Outcome
+
+STAGE = "writer"
+
+Decoded = Change | Unreadable | Newer
+
+
+def letter_of(record: Record, decoded: Decoded, end: Settled, failed_at: datetime) -> NewRecord:
+    """Return the dead letter of a change that failed.
+
+    Args:
+        record: As it was read.
+        decoded: What could be read of it.
+        end: How the change failed.
+        failed_at: Aware UTC.
+    """
+    change = decoded if isinstance(decoded, Change) else None
+    failed = LetterFailure(
+        reason=end.reason or Reason.REFUSED,
+        detail=end.detail,
+        blueprint=change.blueprint if change else "",
+        identifier=change.shown_identifier if change else "",
+    )
+    run_id, kind = _run_and_kind(decoded)
+    letter = DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        stage=STAGE,
+        failures=(failed,),
+        kind=kind,
+        object_id=change.object_id if change else "",
+        run_id=run_id,
+        failed_at=failed_at,
+    )
+    return dead_letter_record(record, letter)
+
+
+def outcome_of(decoded: Decoded, end: Settled | None) -> Outcome | None:
+    """Return what the runtime commits and counts; None: not done."""
+    if end is None:
+        return None
+    counts = {end.count: 1}
+    if isinstance(decoded, Change) and decoded.coerced:
+        counts[Count.COERCED] = decoded.coerced
+    run_id, kind = _run_and_kind(decoded)
+    return Outcome(run_id=run_id, kind=kind, counts=counts)
+
+
+def _run_and_kind(decoded: Decoded) -> tuple[str, str]:
+    return ("", "") if isinstance(decoded, Newer) else (decoded.run_id, decoded.kind)

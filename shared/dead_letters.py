@@ -1,0 +1,201 @@
+"""Turns a record that failed into its dead letter, and a dead letter back into what it says."""
+
+import base64
+import binascii
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+import orjson
+from pydantic import ValidationError
+
+from schemas.dead_letter import DETAIL_LIMIT_CHARS, PREFIX, DeadLetter, LetterFailure
+from schemas.topics import DLQ_PREFIX, dlq_topic
+from shared.log.interface import NewRecord, Record
+
+FAILURES_LISTED: Final = 20
+"""Failures named in the headers; the header `dlq_failure_count` holds how many there were."""
+NAME_LIMIT_CHARS: Final = 200
+"""A blueprint or identifier may be what is wrong, so its length is not trusted."""
+RESOLUTION: Final = "resolution"
+_FIRST: Final = PREFIX + "topic"
+_FAILURES: Final = PREFIX + "failures"
+_COUNT: Final = PREFIX + "failure_count"
+_VALUE: Final = PREFIX + "value"
+_KEY: Final = PREFIX + "original_key"
+_NULL: Final = b"null"
+
+Header = tuple[str, bytes | None]
+
+
+class Resolution(StrEnum):
+    """How a dead letter was closed."""
+
+    REDRIVEN = "redriven"
+    HEALED = "healed"
+    DISCARDED = "discarded"
+
+
+def dead_letter_record(record: Record, letter: DeadLetter) -> NewRecord:
+    """Return the record that holds a failed record in its dead-letter topic.
+
+    The original value and headers stay as they are; ours follow them, the first of them `dlq_topic`. A null
+    value would read as the closing of a letter: it becomes an empty one marked by `dlq_value: null`.
+
+    Args:
+        record: The record as it was read, possibly broken in any part.
+        letter: What went wrong. Details and names longer than their limits are cut, failures past
+            `FAILURES_LISTED` are only counted; an empty `original_key` is taken from the record.
+    """
+    listed = [_bounded(failure).model_dump(mode="json") for failure in letter.failures[:FAILURES_LISTED]]
+    original_key = letter.original_key or base64.b64encode(record.key or b"").decode()
+    texts = {
+        "topic": letter.topic,
+        "partition": str(letter.partition),
+        "offset": str(letter.offset),
+        "stage": letter.stage,
+        "failures": orjson.dumps(listed).decode(),
+        "kind": letter.kind,
+        "object_id": letter.object_id[:NAME_LIMIT_CHARS],
+        "run_id": letter.run_id,
+        "failed_at": letter.failed_at.astimezone(UTC).isoformat(),
+        "original_key": original_key,
+        "failure_count": str(len(letter.failures)),
+    }
+    ours: list[Header] = [(PREFIX + name, text.encode("utf-8", "replace")) for name, text in texts.items()]
+    if record.value is None:
+        ours.append((_VALUE, _NULL))
+    return NewRecord(
+        topic=dlq_topic(record.topic),
+        key=letter.key(),
+        value=b"" if record.value is None else record.value,
+        headers=(*record.headers, *ours),
+    )
+
+
+def read_dead_letter(record: Record) -> DeadLetter:
+    """Return what the headers of a record in a dead-letter topic say.
+
+    Raises:
+        ValueError: The record closes a letter, or is none: a header is missing, not UTF-8 or not of its type.
+    """
+    if record.value is None:
+        raise ValueError(f"{_place(record)} closes a dead letter, it is none")
+    texts = _our_texts(record)
+    if not texts:
+        raise ValueError(f"{_place(record)} has no header {_FIRST!r}: it is no dead letter")
+    found: dict[str, object] = {name.removeprefix(PREFIX): text for name, text in texts.items()}
+    try:
+        found["failures"] = json.loads(texts[_FAILURES])
+        return DeadLetter.model_validate(found)
+    except KeyError as error:
+        raise ValueError(f"{_place(record)} has no header {error.args[0]!r}") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        raise ValueError(f"{_place(record)}: header {PREFIX}{first['loc'][0]}: {first['msg']}") from error
+
+
+def failure_count(record: Record) -> int:
+    """Return how many failures a dead letter has, also those that its headers do not list.
+
+    Raises:
+        ValueError: The record is no dead letter.
+    """
+    text = _our_texts(record).get(_COUNT)
+    if text is None:
+        raise ValueError(f"{_place(record)} has no header {_COUNT!r}: it is no dead letter")
+    return int(text)
+
+
+def original_record(record: Record) -> Record:
+    """Return the record as it was before it became a dead letter, at its original place.
+
+    Its timestamp is that of the letter. A key that was null is read back as empty.
+
+    Raises:
+        ValueError: The record is no dead letter.
+    """
+    letter = read_dead_letter(record)
+    try:
+        key = base64.b64decode(letter.original_key, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"{_place(record)}: header {_KEY}: not base64") from error
+    texts = _our_texts(record)
+    return Record(
+        topic=letter.topic,
+        partition=letter.partition,
+        offset=letter.offset,
+        timestamp_ms=record.timestamp_ms,
+        key=key or None,
+        value=None if texts.get(_VALUE) == _NULL.decode() else record.value,
+        headers=record.headers[: _our_start(record)],
+    )
+
+
+def resolution_record(letter: DeadLetter, resolution: Resolution, *, resolved_at: datetime) -> NewRecord:
+    """Return the record that closes a letter: same key, null value, and why."""
+    return NewRecord(
+        topic=dlq_topic(letter.topic),
+        key=letter.key(),
+        value=None,
+        headers=(
+            (RESOLUTION, resolution.value.encode()),
+            ("resolved_at", resolved_at.astimezone(UTC).isoformat().encode()),
+        ),
+    )
+
+
+def resolution_of(record: Record) -> Resolution | None:
+    """Return how the record closes a letter, None when it is not a closing record.
+
+    A null value without a readable resolution closes too: the letter counts as discarded.
+    """
+    if record.value is not None:
+        return None
+    for name, value in reversed(record.headers):
+        if name == RESOLUTION and value is not None:
+            try:
+                return Resolution(value.decode("utf-8", "replace"))
+            except ValueError:
+                break
+    return Resolution.DISCARDED
+
+
+def _bounded(failure: LetterFailure) -> LetterFailure:
+    return failure.model_copy(
+        update={
+            "detail": _text(failure.detail, DETAIL_LIMIT_CHARS),
+            "blueprint": _text(failure.blueprint, NAME_LIMIT_CHARS),
+            "identifier": _text(failure.identifier, NAME_LIMIT_CHARS),
+        }
+    )
+
+
+def _text(text: str, limit_chars: int) -> str:
+    """Cut a text, and replace what cannot be encoded (lone surrogates of broken JSON)."""
+    return text[:limit_chars].encode("utf-8", "replace").decode()
+
+
+def _our_start(record: Record) -> int:
+    """Return the index of our first header; an original may itself have headers named like ours."""
+    for index in range(len(record.headers) - 1, -1, -1):
+        if record.headers[index][0] == _FIRST:
+            return index
+    return len(record.headers)
+
+
+def _our_texts(record: Record) -> dict[str, str]:
+    try:
+        return {
+            name: value.decode()
+            for name, value in record.headers[_our_start(record) :]
+            if name.startswith(PREFIX) and value is not None
+        }
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{_place(record)}: a {PREFIX}* header is not UTF-8") from error
+
+
+def _place(record: Record) -> str:
+    topic = record.topic if record.topic.startswith(DLQ_PREFIX) else repr(record.topic)
+    return f"record {topic}/{record.partition}/{record.offset}"

@@ -1,0 +1,168 @@
+"""Compiles and runs JQ expressions behind one small interface, so that the engine can be another."""
+
+import re
+from typing import Any, Final, Protocol
+
+import jq
+
+Json = Any
+"""Foreign JSON: whatever an expression gives."""
+
+_PLACE: Final = re.compile(r" at <[^>]*>, line (\d+), column (\d+):")
+_QUOTED_OR_COMMENT: Final = re.compile(r'"(?:\\.|[^"\\])*"|#[^\n]*|\'([^\']*)\'', re.DOTALL)
+_BARE_QUOTE: Final = re.compile(r'(?<!\\)((?:\\\\)*)"')
+
+
+class ExpressionError(ValueError):
+    """An expression does not compile, or raised on a document.
+
+    Attributes:
+        message: What is wrong, one line.
+        line: Line in the expression's text, from 1; None where the engine does not say.
+        column: Column in that line, from 1.
+        value: What the expression raised, as the engine gives it; empty when it does not compile.
+    """
+
+    def __init__(self, message: str, *, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.column = column
+
+
+class Program(Protocol):
+    """One compiled expression."""
+
+    def first(self, document_json: str) -> list[Json]:
+        """Run over a document up to the first output.
+
+        Args:
+            document_json: JSON text of one document.
+
+        Returns:
+            The first output in a list of one, or an empty list when there is none.
+
+        Raises:
+            ExpressionError: The expression raised, or the document is no JSON.
+        """
+
+
+class Engine(Protocol):
+    """A JQ implementation."""
+
+    def compile(self, text: str) -> Program:
+        """Compile an expression as the user wrote it.
+
+        Raises:
+            ExpressionError: It does not compile.
+        """
+
+
+class LibjqEngine:
+    """The `jq` package: libjq 1.8, in this process. `env` reads the environment: run where that is empty."""
+
+    def compile(self, text: str) -> "LibjqProgram":
+        """Compile an expression; single-quoted strings are read as the peer reads them.
+
+        Raises:
+            ExpressionError: It does not compile, neither as it is nor with its single quotes made double.
+        """
+        return self.compile_source(enclose(runnable_text(text)))
+
+    def compile_source(self, source: str) -> "LibjqProgram":
+        """Compile a whole program as it is.
+
+        Raises:
+            ExpressionError: It does not compile; places are those in `source`.
+        """
+        try:
+            return LibjqProgram(jq.compile(source))
+        except ValueError as error:
+            raise _compile_error(str(error)) from None
+
+
+class LibjqProgram:
+    """A program of libjq."""
+
+    def __init__(self, program: Any) -> None:  # noqa: ANN401 - the package has no types
+        self._program = program
+
+    def first(self, document_json: str) -> list[Json]:
+        """Run over a document up to the first output; see `Program`."""
+        try:
+            return [self._program.input_text(document_json).first()]
+        except StopIteration:
+            return []
+        except ValueError as error:
+            raise ExpressionError(_one_line(str(error))) from None
+
+
+def enclose(text: str) -> str:
+    """Wrap an expression so that it can only be an expression: `import` and `include` read files.
+
+    The newlines keep a comment at its end from swallowing the parenthesis.
+    """
+    return f"(\n{text}\n)"
+
+
+def runnable_text(text: str) -> str:
+    """Return the expression as it compiles: itself, or with its `'abc'` strings made `"abc"`.
+
+    The peer replaces single quotes at token edges before it compiles, so mappings with them are about; a text
+    that compiles as it is stays untouched.
+
+    Raises:
+        ExpressionError: Neither compiles; it speaks of the text as it is.
+    """
+    if "\x00" in text:
+        raise ExpressionError("a NUL character, at which libjq stops reading")
+    try:
+        jq.compile(enclose(text))
+    except ValueError as error:
+        rewritten = double_quoted(text)
+        if rewritten != text:
+            try:
+                jq.compile(enclose(rewritten))
+            except ValueError:
+                pass
+            else:
+                return rewritten
+        raise _compile_error(str(error), text) from None
+    return text
+
+
+def double_quoted(text: str) -> str:
+    """Return the expression with every single-quoted string outside strings and comments double-quoted."""
+    return _QUOTED_OR_COMMENT.sub(_requoted, text)
+
+
+def _requoted(found: re.Match[str]) -> str:
+    inner: str | None = found.group(1)
+    if inner is None:
+        return found.group(0)
+    return '"' + _BARE_QUOTE.sub(r'\1\\"', inner) + '"'
+
+
+def _compile_error(message: str, text: str | None = None) -> ExpressionError:
+    """Read libjq's message. With a text, lines are counted in it; libjq counts the parenthesis before it."""
+    found = _PLACE.search(message)
+    says = _one_line(message[: found.start()] if found else message)
+    says = says.removeprefix("jq: error: ")
+    if found is None:
+        return ExpressionError(says)
+    line, column = int(found.group(1)), int(found.group(2))
+    if text is None:
+        return ExpressionError(says, line=line, column=column)
+    lines = text.split("\n")
+    if line - 1 <= len(lines):
+        return ExpressionError(says, line=max(1, line - 1), column=column)
+    says = "a ')' too many" if "expecting end of file" in says else f"the expression is not complete ({says})"
+    return ExpressionError(
+        says.replace("unexpected ')', ", "").replace(", unexpected ')'", ""),
+        line=len(lines),
+        column=len(lines[-1]) + 1,
+    )
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())

@@ -1,0 +1,373 @@
+"""Is the embedded log: all topics, partitions and committed offsets of an installation in one SQLite file."""
+
+import asyncio
+import logging
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar
+
+from schemas.topics import Cleanup
+from shared.errors import ConfigurationError, FatalError, RetryableError
+from shared.log.fair_shares import fair_shares
+from shared.log.interface import (
+    Assignment,
+    AssignmentListener,
+    Clock,
+    Committed,
+    NewRecord,
+    OffsetOutOfRangeError,
+    Position,
+    Record,
+    TopicFilter,
+    TopicPartition,
+)
+from shared.log.sqlite_append import choose_place, pack_records, positions_of
+from shared.log.sqlite_cleanup import expire, finish_compaction, plan_compaction, rewrite_chunks
+from shared.log.sqlite_groups import Group
+from shared.log.sqlite_lock import FileLock
+from shared.log.sqlite_store import Store
+from shared.log.sqlite_waiters import Waiters
+from shared.log.sqlite_worker import InlineWorker, ThreadWorker, Worker
+from shared.log.sqlite_writes import Chunks, GroupCommit, WriteQueue
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+METADATA_LIMIT_BYTES: Final = 3_500
+LOOK_INTERVAL_S: Final = 0.25
+"""How often a log looks for what other processes have appended."""
+
+_REWRITE_CHUNKS = 64
+_FILE_NAME = "log.sqlite"
+
+
+class SqliteLog:
+    """The `Log` over one SQLite file.
+
+    Several processes may read and append to a durable file; one of them, which holds the lock, consumes. A
+    file that is not durable belongs to one process. Every call raises RetryableError when SQLite fails in a
+    way that passes (disk full, file busy), FatalError when the file is damaged.
+    """
+
+    def __init__(
+        self, store: Store, worker: Worker, *, lock: FileLock | None, is_shared: bool, clock: Clock
+    ) -> None:
+        self._store = store
+        self._worker = worker
+        self._lock = lock
+        self._clock = clock
+        self._is_shared = is_shared
+        self._directory: Path | None = None
+        self._closed = False
+        self._looker: asyncio.Task[None] | None = None
+        self._writes = WriteQueue(self._write)
+        self._waiters = Waiters()
+        self._groups: dict[str, Group] = {}
+        self._keyless = count()
+        self._served: dict[TopicPartition, int] = {}
+        self._serving = count(1)
+        self._known_topics = set(store.topics)
+        self._known_loads = store.loads
+
+    @classmethod
+    async def open(
+        cls, path: Path | str, *, durable: bool, consuming: bool, prefix: str = "", clock: Clock = time.time
+    ) -> "SqliteLog":
+        """Open a log file.
+
+        Args:
+            path: The file; a consuming process creates it.
+            durable: Whether an append is on disk when it returns. If not, no other process can use the file
+                meanwhile, and a power cut may leave it damaged.
+            consuming: Whether this process reads as a member of groups and cleans up. One at a time may.
+            prefix: The installation's prefix of topics and groups; callers never see it.
+            clock: Seconds since the epoch, for the records' timestamps.
+
+        Raises:
+            ConfigurationError: The file cannot be used, or another process consumes it.
+        """
+        path = Path(path)
+        worker: Worker = ThreadWorker() if durable else InlineWorker()
+        lock = FileLock.acquire(path) if consuming else None
+        try:
+            store = await worker.run(Store.open, path, durable=durable, locked=consuming, prefix=prefix)
+        except BaseException:
+            if lock is not None:
+                lock.close()
+            worker.close()
+            raise
+        log = cls(store, worker, lock=lock, is_shared=durable, clock=clock)
+        if durable:
+            log._looker = asyncio.create_task(log._look())
+            if consuming:
+                await log.maintain(int(clock() * 1000))
+        return log
+
+    @classmethod
+    async def temporary(cls, *, prefix: str = "", clock: Clock = time.time) -> "SqliteLog":
+        """Open a log in a private temporary directory, which `close` removes."""
+        directory = Path(tempfile.mkdtemp(prefix="pagerport-"))
+        try:
+            log = await cls.open(
+                directory / _FILE_NAME, durable=False, consuming=True, prefix=prefix, clock=clock
+            )
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+        log._directory = directory
+        return log
+
+    @property
+    def path(self) -> Path:
+        """Return where the file is."""
+        return self._store.path
+
+    async def close(self, *, keep: bool = False) -> None:
+        """Close the log; what was appended before is written first. Members of groups must have left.
+
+        Args:
+            keep: Whether a temporary log's file stays where it is.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        for group in self._groups.values():
+            await group.close()
+        if self._looker is not None:
+            self._looker.cancel()
+            await asyncio.gather(self._looker, return_exceptions=True)
+        await self._writes.finish()
+        self._waiters.wake_all()
+        await self._worker.run(self._store.close)
+        self._worker.close()
+        if self._lock is not None:
+            self._lock.close()
+        if self._directory is not None and not keep:
+            shutil.rmtree(self._directory)
+
+    async def keep_as(self, path: Path | str) -> None:
+        """Close a temporary log and move its file.
+
+        Raises:
+            ConfigurationError: The file cannot be moved there; it stays in the temporary directory.
+        """
+        await self.close(keep=True)
+        try:
+            shutil.move(self.path, path)
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot move the log to {path} ({error.strerror}); it is kept as {self.path}"
+            ) from error
+        if self._directory is not None:
+            shutil.rmtree(self._directory)
+
+    async def append(self, records: Sequence[NewRecord]) -> list[Position]:
+        """Append all records in order and return when they are durable. See `Log.append`."""
+        await self._know_topics(record.topic for record in records)
+        self._check_open()
+        topics = self._store.topics
+        places = [choose_place(topics[record.topic], record, next(self._keyless)) for record in records]
+        chunks = pack_records(records, places)
+        if not chunks:
+            return []
+        return positions_of(places, chunks, await self._writes.write(chunks))
+
+    async def read(
+        self, positions: Mapping[TopicPartition, int], *, max_records: int, wait_s: float
+    ) -> list[Record]:
+        """Return records from the positions on. See `Log.read`."""
+        deadline_s = asyncio.get_running_loop().time() + wait_s
+        await self._know_places(positions)
+        await self._check_range(positions)
+        has_looked = not self._is_shared
+        while True:
+            self._check_open()
+            wanted = self._share(positions, max_records)
+            if wanted:
+                return await self._run(self._store.read, wanted)
+            if not has_looked:
+                await self._refresh()
+                has_looked = True
+            elif not await self._waiters.wait(frozenset(positions), deadline_s):
+                return []
+
+    def _share(
+        self, positions: Mapping[TopicPartition, int], max_records: int
+    ) -> list[tuple[TopicPartition, int, int]]:
+        """Return partition, position and count of what to read now, least recently served first."""
+        lanes = self._store.lanes
+        ready = [place for place, position in positions.items() if lanes[place].end > position]
+        ready.sort(key=lambda place: self._served.get(place, 0))
+        shares = fair_shares([lanes[place].end - positions[place] for place in ready], max_records)
+        wanted = [
+            (place, positions[place], share) for place, share in zip(ready, shares, strict=True) if share
+        ]
+        for place, _, _ in wanted:
+            self._served[place] = next(self._serving)
+        return wanted
+
+    async def _check_range(self, positions: Mapping[TopicPartition, int]) -> None:
+        if self._outside(positions) and self._is_shared:
+            await self._refresh()  # Another process may have appended what we do not know of yet.
+        outside = self._outside(positions)
+        if outside:
+            raise OffsetOutOfRangeError(outside)
+
+    def _outside(self, positions: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        lanes = self._store.lanes
+        return {
+            place: lanes[place].start
+            for place, position in positions.items()
+            if not lanes[place].start <= position <= lanes[place].end
+        }
+
+    async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return for each partition the offset the next record will get."""
+        if self._is_shared:
+            await self._refresh()
+        return {place: self._store.lanes[place].end for place in partitions}
+
+    async def committed(
+        self, group: str, partitions: Sequence[TopicPartition]
+    ) -> dict[TopicPartition, Committed]:
+        """Return what the group has committed; a partition without a commit is absent."""
+        return await self._run(self._store.committed, group, partitions)
+
+    async def commit(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None:
+        """Commit for a group from outside of it.
+
+        Raises:
+            KeyError: A partition does not exist.
+            ValueError: An offset is negative or the metadata too long.
+        """
+        await self._know_places(offsets)
+        for place, committed in offsets.items():
+            if committed.offset < 0 or len(committed.metadata.encode()) > METADATA_LIMIT_BYTES:
+                raise ValueError(
+                    f"commit of {place}: offset {committed.offset}, "
+                    f"{len(committed.metadata.encode())} bytes of metadata (at most {METADATA_LIMIT_BYTES})"
+                )
+        if offsets:
+            self._check_open()
+            await self._writes.write(commits=[(group, dict(offsets))])
+
+    async def assignment(self, group: str, topics: TopicFilter, listener: AssignmentListener) -> Assignment:
+        """Join a group as a new member; returns after the first `on_assigned`.
+
+        Raises:
+            ConfigurationError: The log was opened without consuming.
+        """
+        if self._lock is None:
+            raise ConfigurationError(f"{self.path} is open for reading and appending, not for consuming")
+        self._check_open()
+        if group not in self._groups:
+            self._groups[group] = Group(group, self.commit, self._places)
+        return await self._groups[group].join(topics, listener)
+
+    async def partitions(self, topics: TopicFilter) -> list[TopicPartition]:
+        """Return all partitions of the topics that the filter accepts, sorted."""
+        if self._is_shared:
+            await self._refresh()
+        return sorted(place for name, places in self._places().items() if topics(name) for place in places)
+
+    async def create_topics(self, topics: Sequence[str]) -> None:
+        """Create topics that are missing, as the registry says.
+
+        Raises:
+            KeyError: The registry does not know a topic.
+            ConfigurationError: An existing topic has another number of partitions.
+        """
+        if any(name not in self._store.topics for name in topics):
+            await self._run(self._store.create_topics, topics)
+        self._store.check_partitions()
+
+    async def maintain(self, now_ms: int) -> None:
+        """Compact and expire what the registry allows to forget, with other calls in between.
+
+        Raises:
+            ConfigurationError: The log was opened without consuming.
+        """
+        if self._lock is None:
+            raise ConfigurationError(f"{self.path} is open for reading and appending, not for cleaning up")
+        for topic in self._store.topics.values():
+            for place in topic.places:
+                if topic.spec.cleanup is not Cleanup.DELETE:
+                    await self._compact(place, now_ms)
+                if topic.spec.retention_ms is not None:
+                    await self._run(expire, self._store, place, now_ms - topic.spec.retention_ms)
+
+    async def _compact(self, place: TopicPartition, now_ms: int) -> None:
+        plan = await self._run(plan_compaction, self._store, place, now_ms)
+        if plan is None:
+            return
+        for at in range(0, len(plan.rows), _REWRITE_CHUNKS):
+            await self._run(rewrite_chunks, self._store, plan, plan.rows[at : at + _REWRITE_CHUNKS])
+        await self._run(finish_compaction, self._store, plan)
+
+    async def _write(self, chunks: Chunks, commits: Sequence[GroupCommit]) -> list[int]:
+        firsts = await self._run(self._store.write, chunks, commits, int(self._clock() * 1000))
+        self._waiters.wake({place for place, _ in chunks})
+        return firsts
+
+    async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            result = await self._worker.run(call, *args, **kwargs)
+        except sqlite3.OperationalError as error:
+            raise RetryableError(f"the log {self.path}: {error}; check disk space and permissions") from error
+        except sqlite3.DatabaseError as error:
+            raise FatalError(f"the log {self.path} is damaged: {error}; remove it and resync") from error
+        self._notice_loads()
+        return result
+
+    def _notice_loads(self) -> None:
+        """Tell readers and groups what any call, a cancelled one too, has found that others wrote."""
+        if self._known_loads == self._store.loads:
+            return
+        self._known_loads = self._store.loads
+        self._waiters.wake_all()
+        appeared = self._store.topics.keys() - self._known_topics
+        if appeared:
+            self._known_topics |= appeared
+            for group in self._groups.values():
+                group.topics_appeared(appeared)
+
+    async def _refresh(self) -> None:
+        await self._run(self._store.refresh)
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_INTERVAL_S)
+            try:
+                await self._refresh()
+            except (RetryableError, FatalError) as error:
+                logger.warning("cannot look for records of other processes: %s", error)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError(f"the log {self.path} is closed")
+
+    def _places(self) -> dict[str, Sequence[TopicPartition]]:
+        return {name: topic.places for name, topic in self._store.topics.items()}
+
+    async def _know_topics(self, names: Iterable[str]) -> None:
+        unknown = set(names) - self._store.topics.keys()
+        if unknown and self._is_shared:
+            await self._refresh()
+            unknown -= self._store.topics.keys()
+        if unknown:
+            raise KeyError(", ".join(sorted(unknown)))
+
+    async def _know_places(self, places: Iterable[TopicPartition]) -> None:
+        unknown = set(places) - self._store.lanes.keys()
+        if unknown and self._is_shared:
+            await self._refresh()
+            unknown -= self._store.lanes.keys()
+        if unknown:
+            raise KeyError(", ".join(f"{topic}/{partition}" for topic, partition in sorted(unknown)))

@@ -1,0 +1,201 @@
+"""Loads a mapping file and says in one line per mistake what is wrong with it, where, and what to do."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from schemas.mapping import MappingFile
+from shared.errors import ConfigurationError
+from shared.jq_engine import Json
+from shared.mapping_check import Problem, check_config, located
+from shared.mapping_text import Place, PlacedText, item_path, member_path, read_placed
+
+__all__ = ["LoadedMapping", "Problem", "check_mapping", "load_mapping", "parse_mapping", "require_sound"]
+
+SIZE_LIMIT_BYTES: Final = 4 * 1024 * 1024
+_MESSAGES: Final = {
+    "string_type": "must be text (a JQ expression)",
+    "string_too_short": "is empty; write a JQ expression",
+    "missing": "is missing; add it",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "dict_type": "must be keys with values",
+    "model_type": "must be keys with values",
+    "model_attributes_type": "must be keys with values",
+    "string_pattern_mismatch": "must be a kind as PagerDuty writes it: lower case, digits, `_`, `/`, `-`",
+    "too_short": "must not be empty",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedMapping:
+    """A mapping that has its form.
+
+    Attributes:
+        config: The mapping.
+        name: File name, or where else it comes from.
+        places: Path of each value to its line and column.
+        doubtful: Paths of plain `yes`, `no`, `on`, `off`, and the word.
+    """
+
+    config: MappingFile
+    name: str
+    places: dict[str, Place] = field(default_factory=dict)
+    doubtful: dict[str, str] = field(default_factory=dict)
+
+    def line(self, problem: Problem) -> str:
+        """Return a problem as one line: file, line, column, path, what is wrong."""
+        return _line(self.name, problem)
+
+
+def load_mapping(path: Path) -> LoadedMapping:
+    """Load a mapping from a YAML or JSON file.
+
+    Raises:
+        ConfigurationError: It cannot be read, or does not have the form of a mapping; one line per mistake.
+    """
+    try:
+        if path.stat().st_size > SIZE_LIMIT_BYTES:
+            raise ConfigurationError(f"{path}: larger than {SIZE_LIMIT_BYTES >> 20} MiB; is it the mapping?")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        says = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise ConfigurationError(f"{path}: cannot be read: {says}; name the mapping file") from None
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: byte {error.start + 1} is not UTF-8; save it as UTF-8") from None
+    return parse_mapping(text, str(path))
+
+
+def parse_mapping(text: str, name: str) -> LoadedMapping:
+    """Read a mapping from YAML or JSON text.
+
+    A list at the top is read as `resources` when its items have a `kind`, else as Port's webhook format.
+
+    Raises:
+        ConfigurationError: It does not have the form of a mapping; one line per mistake.
+    """
+    placed = _with_root(read_placed(text, name), name)
+    try:
+        config = MappingFile.model_validate(placed.data)
+    except ValidationError as error:
+        problems = [
+            located(one, _place(placed.places, one.path)) for one in _form_problems(error, placed.data)
+        ]
+        raise ConfigurationError("\n".join(_line(name, one) for one in problems)) from None
+    return LoadedMapping(config, name, placed.places, placed.doubtful)
+
+
+def check_mapping(loaded: LoadedMapping) -> list[Problem]:
+    """Judge a mapping without asking anybody.
+
+    Returns:
+        Problems in the order of the file, errors and warnings mixed.
+    """
+    problems = list(check_config(loaded.config))
+    for path, word in loaded.doubtful.items():
+        says = f"YAML reads plain {word} as true or false; write true or false, or put quotes around it"
+        problems.append(Problem("warning", 0, 0, path, says))
+    found = [located(problem, _place(loaded.places, problem.path)) for problem in problems]
+    return sorted(found, key=lambda problem: (problem.line, problem.column))
+
+
+def require_sound(loaded: LoadedMapping) -> list[Problem]:
+    """Return the warnings of a mapping.
+
+    Raises:
+        ConfigurationError: It has errors; one line each.
+    """
+    problems = check_mapping(loaded)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise ConfigurationError("\n".join(loaded.line(problem) for problem in errors))
+    return problems
+
+
+def _with_root(placed: PlacedText, name: str) -> PlacedText:
+    data = placed.data
+    if data is None:
+        raise ConfigurationError(f"{name}: is empty; write entries under `resources`")
+    if isinstance(data, dict):
+        if "mappings" not in data:
+            return placed
+        if "webhookMappings" in data:
+            place = placed.places["mappings"]
+            says = "is the same as webhookMappings; write one of them"
+            raise ConfigurationError(f"{name}:{place.line}:{place.column}: mappings: {says}")
+        return _under(
+            {"webhookMappings" if key == "mappings" else key: value for key, value in data.items()}, placed
+        )
+    if isinstance(data, list) and data:
+        root = (
+            "resources" if all(isinstance(one, dict) and "kind" in one for one in data) else "webhookMappings"
+        )
+        return _under({root: data}, placed)
+    raise ConfigurationError(
+        f"{name}:1:1: is no mapping; write keys with values, the entries under `resources`"
+    )
+
+
+def _under(data: dict[str, Json], placed: PlacedText) -> PlacedText:
+    """Return the data with paths that begin with the key it now stands under."""
+    top = next(iter(data)) if placed.places and isinstance(placed.data, list) else ""
+
+    def moved(path: str) -> str:
+        if top:
+            return top + path
+        return "webhookMappings" + path.removeprefix("mappings") if path.startswith("mappings") else path
+
+    return PlacedText(
+        data,
+        {moved(path): place for path, place in placed.places.items()},
+        {moved(path): word for path, word in placed.doubtful.items()},
+    )
+
+
+def _form_problems(error: ValidationError, data: Json) -> Iterable[Problem]:
+    """Return one problem per place: pydantic reports each branch of a union, we the one that was meant."""
+    seen: set[str] = set()
+    for one in error.errors(include_url=False):
+        path, value, branch = _resolve(one["loc"], data)
+        if branch and (branch == "Query") is not isinstance(value, dict):
+            continue
+        if one["type"] == "missing":
+            path = member_path(path, str(one["loc"][-1]))
+        if path in seen:
+            continue
+        seen.add(path)
+        says = _MESSAGES.get(one["type"], one["msg"].lower().removeprefix("input "))
+        yield Problem("error", 0, 0, path, says)
+
+
+def _resolve(loc: tuple[int | str, ...], data: Json) -> tuple[str, Any, str]:
+    """Follow an error's location through the data; a part that is not there names a union's branch."""
+    path, value, branch = "", data, ""
+    for part in loc:
+        if isinstance(part, int) and isinstance(value, list) and part < len(value):
+            path, value, branch = item_path(path, part), value[part], ""
+        elif isinstance(part, str) and isinstance(value, dict) and part in value:
+            path, value, branch = member_path(path, part), value[part], ""
+        else:
+            branch = branch or str(part)
+    return (
+        path,
+        value,
+        branch if branch == "Query" or branch.startswith(("function-", "constrained-")) else "",
+    )
+
+
+def _place(places: dict[str, Place], path: str) -> Place | None:
+    """Return the place of a value, or of the nearest thing around it."""
+    while path and path not in places:
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    return places.get(path)
+
+
+def _line(name: str, problem: Problem) -> str:
+    place = f"{name}:{problem.line}:{problem.column}" if problem.line else name
+    return f"{place}: {problem.path}: {problem.message}" if problem.path else f"{place}: {problem.message}"

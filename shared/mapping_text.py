@@ -1,0 +1,194 @@
+"""Reads YAML or JSON text into plain data that knows the line and column of each of its values."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import yaml
+
+from shared.errors import ConfigurationError
+from shared.jq_engine import Json
+
+VALUE_LIMIT: Final = 100_000
+"""Values a mapping may have, aliases written out: a few hundred bytes can name 10^9 of them."""
+_INDEX_FREE_KEY: Final = re.compile(r"[A-Za-z_$@][A-Za-z0-9_$@-]*\Z")
+_MERGE: Final = "tag:yaml.org,2002:merge"
+_KEPT_TYPES: Final = ("bool", "int", "float", "null")
+
+
+class Place(NamedTuple):
+    """Where a value stands, from 1.
+
+    Attributes:
+        line: Line of the value's first character.
+        column: Column of it.
+        text_line: Line of the first character of a text, behind its quote or in the block below.
+        text_column: Column of that; 0: the lines are folded, columns in the text are not those in the file.
+    """
+
+    line: int
+    column: int
+    text_line: int = 0
+    text_column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedText:
+    """What a text holds.
+
+    Attributes:
+        data: Plain data: dict, list, str, int, float, bool or None.
+        places: Path of each value (`resources[2].kind`) to its place.
+        doubtful: Paths of plain `yes`, `no`, `on`, `off`, which YAML 1.1 reads as booleans, and the word.
+    """
+
+    data: Json
+    places: dict[str, Place] = field(default_factory=dict)
+    doubtful: dict[str, str] = field(default_factory=dict)
+
+
+def member_path(parent: str, key: str) -> str:
+    """Return the path of a member of a mapping."""
+    if not _INDEX_FREE_KEY.match(key):
+        return f"{parent}[{json.dumps(key, ensure_ascii=False)}]"
+    return f"{parent}.{key}" if parent else key
+
+
+def item_path(parent: str, index: int) -> str:
+    """Return the path of an item of a list."""
+    return f"{parent}[{index}]"
+
+
+def read_placed(text: str, name: str) -> PlacedText:
+    """Read YAML, of which JSON is a part.
+
+    Args:
+        text: The whole text.
+        name: File name, or where else the text comes from; begins every message.
+
+    Raises:
+        ConfigurationError: It is neither YAML nor JSON, has a key twice, or is unreasonably large.
+    """
+    is_json = text.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}
+    text = text.removeprefix("\ufeff")
+    if is_json:
+        # YAML refuses the tabs that JSON allows between tokens; inside strings neither has them.
+        text = text.replace("\t", " ")
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        raise ConfigurationError(
+            f"{place}: not YAML: {error.problem or error.context}; correct it there"
+        ) from None
+    except yaml.YAMLError as error:
+        says = " ".join(str(error).split())
+        raise ConfigurationError(f"{name}: not YAML: {says}; save it as UTF-8 text") from None
+    except RecursionError:
+        raise ConfigurationError(f"{name}: nested too deeply; a mapping has about ten levels") from None
+    if root is None:
+        return PlacedText(None)
+    reader = _Reader(name, text.split("\n"))
+    try:
+        data = reader.value(root, "")
+    except RecursionError:
+        raise ConfigurationError(f"{name}: nested too deeply; a mapping has about ten levels") from None
+    if is_json:
+        # Escaped surrogate pairs are two characters to YAML.
+        data = _json_or(text, data)
+    return PlacedText(data, reader.places, reader.doubtful)
+
+
+def _json_or(text: str, data: Json) -> Json:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return data
+
+
+class _Reader:
+    """Walks composed nodes; aliases are written out, so what it makes is a tree."""
+
+    def __init__(self, name: str, lines: list[str]) -> None:
+        self.places: dict[str, Place] = {}
+        self.doubtful: dict[str, str] = {}
+        self._name = name
+        self._lines = lines
+        self._values = 0
+        self._open: set[int] = set()
+        self._scalars = yaml.SafeLoader("")
+
+    def value(self, node: yaml.Node, path: str) -> Json:
+        """Return the data of a node and note its place."""
+        self._values += 1
+        if self._values > VALUE_LIMIT:
+            raise self._error(node, f"more than {VALUE_LIMIT} values with all aliases; write fewer aliases")
+        if id(node) in self._open:
+            raise self._error(node, "an alias that holds itself; write the value out")
+        self.places.setdefault(path, self._place(node))
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, path)
+        self._open.add(id(node))
+        try:
+            if isinstance(node, yaml.SequenceNode):
+                return [self.value(one, item_path(path, index)) for index, one in enumerate(node.value)]
+            if isinstance(node, yaml.MappingNode):
+                return self._members(node, path)
+        finally:
+            self._open.discard(id(node))
+        raise self._error(node, "a value that JSON has not; write text, a list or keys with values")
+
+    def _members(self, node: yaml.MappingNode, path: str) -> dict[str, Json]:
+        merged: dict[str, Json] = {}
+        own: dict[str, Json] = {}
+        lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            if key_node.tag == _MERGE:
+                for parent in value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]:
+                    if not isinstance(parent, yaml.MappingNode):
+                        raise self._error(value_node, "`<<` takes an alias of keys with values")
+                    for key, value in self.value(parent, path).items():
+                        merged.setdefault(key, value)
+                continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._error(key_node, "a key that is no text; put quotes around it")
+            key = str(key_node.value)
+            if key in own:
+                says = f"the key {key!r} is there twice, first in line {lines[key]}; remove one"
+                raise self._error(key_node, says)
+            lines[key] = key_node.start_mark.line + 1
+            member = member_path(path, key)
+            self.places.pop(member, None)
+            own[key] = self.value(value_node, member)
+        return {**merged, **own}
+
+    def _scalar(self, node: yaml.ScalarNode, path: str) -> Json:
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        if kind not in _KEPT_TYPES:
+            return node.value
+        if kind == "bool" and node.value.lower() not in {"true", "false"}:
+            self.doubtful[path] = node.value
+        try:
+            return self._scalars.construct_object(node)
+        except (ValueError, yaml.YAMLError):
+            return node.value
+
+    def _place(self, node: yaml.Node) -> Place:
+        mark = node.start_mark
+        line, column = mark.line + 1, mark.column + 1
+        if not isinstance(node, yaml.ScalarNode):
+            return Place(line, column)
+        if node.style in {"'", '"'}:
+            return Place(line, column, line, column + 1)
+        if node.style not in {"|", ">"}:
+            return Place(line, column, line, column)
+        first = next((n for n in range(line, len(self._lines)) if self._lines[n].strip()), line)
+        content = self._lines[first] if first < len(self._lines) else ""
+        indent = len(content) - len(content.lstrip(" "))
+        return Place(line, column, first + 1, indent + 1 if node.style == "|" else 0)
+
+    def _error(self, node: yaml.Node, says: str) -> ConfigurationError:
+        mark = node.start_mark
+        return ConfigurationError(f"{self._name}:{mark.line + 1}:{mark.column + 1}: {says}")

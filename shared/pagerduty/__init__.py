@@ -1,0 +1,1 @@
+"""Holds the PagerDuty REST client: credentials, what an answer means, when a request is sent again."""

@@ -1,0 +1,279 @@
+"""Asks PagerDuty: paces, sends, waits and sends again until there is an answer that means something."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import httpx
+
+from shared.errors import ConfigurationError, FatalError
+from shared.http.backoff import Backoff, parse_wait_s
+from shared.http.waits import WaitLedger
+from shared.log.interface import Clock, Sleep
+from shared.pagerduty.replies import Reply, judge_failure, judge_response
+from shared.pagerduty.request_headers import request_headers
+from shared.pagerduty.verdicts import Verdict
+
+HOST = "PagerDuty"
+EU_URL = "https://api.eu.pagerduty.com"
+US_URL = "https://api.pagerduty.com"
+URL_SETTING = "OCEAN__INTEGRATION__CONFIG__API_URL"
+TOKEN_SETTING = "OCEAN__INTEGRATION__CONFIG__TOKEN"  # noqa: S105 - the name of a setting
+STALL_SETTING = "OCEAN__SYNC__STALL_TIMEOUT_S"
+
+
+class Budget(Protocol):
+    """Says when a request may be sent. A scope is an operation, which may have a limit of its own."""
+
+    async def wait(self, scope: str) -> None:
+        """Return when a request could be sent."""
+
+    def take(self, scope: str) -> bool:
+        """Take leave for one request that is sent at once; False: there is none, wait again."""
+
+    def observe(self, scope: str, headers: Mapping[str, str]) -> None:
+        """Hear that a request of this scope is over, and what the server says is left (if anything)."""
+
+    def refuse(self, scope: str, headers: Mapping[str, str], wait_s: float) -> None:
+        """Hear that the server refused a request for its limit: nothing is left for so many seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a request is tried for.
+
+    Attributes:
+        request_timeout_s: One request with its reply.
+        first_contact_s: Until PagerDuty has replied for the first time: a wrong address shows soon.
+        stall_timeout_s: Without any request of this client going through.
+        attempts: Failures of one request while others go through.
+    """
+
+    request_timeout_s: float = 60.0
+    first_contact_s: float = 10.0
+    stall_timeout_s: float = 600.0
+    attempts: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of a request.
+
+    Attributes:
+        verdict: What it means; never RETRY, RATE_LIMITED or UNAUTHORIZED.
+        sent_at: When the request that was answered was sent.
+        attempts: Requests it took.
+        body: The JSON object, when OK.
+        detail: What went wrong, in one line with status and request id, when not OK.
+    """
+
+    verdict: Verdict
+    sent_at: datetime
+    attempts: int
+    body: Mapping[str, Any] = field(default_factory=dict)
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class _Try:
+    """How it stands with one request."""
+
+    path: str
+    started_s: float
+    successes: int
+    attempts: int = 0
+    failures: int = 0
+    limited: int = 0
+
+
+class PagerDutyClient:
+    """Reads from the PagerDuty REST API with one token. Used by the tasks of one event loop.
+
+    Args:
+        http: Connections; the caller closes them.
+        base_url: E.g. `https://api.pagerduty.com`.
+        token: API key or OAuth token; stands in no message.
+        user_agent: `pagerport/<version>/<identifier>/exporter`.
+        budget: The budget of this token.
+        waits: Hears of every wait.
+        patience: How long a request is tried for.
+        concurrency: Requests in flight at once.
+        now: Wall clock, aware UTC.
+        clock: Monotonic seconds.
+        sleep: Waits for seconds.
+        jitter: Gives a number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        base_url: str,
+        token: str,
+        user_agent: str,
+        budget: Budget,
+        waits: WaitLedger,
+        now: Callable[[], datetime],
+        patience: Patience | None = None,
+        concurrency: int = 10,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._http = http
+        self._base_url = base_url.rstrip("/")
+        self._token = token
+        self._headers = request_headers(token, user_agent)
+        self._budget = budget
+        self._waits = waits
+        self._patience = patience or Patience()
+        self._slots = asyncio.Semaphore(concurrency)
+        self._now = now
+        self._clock = clock
+        self._sleep = sleep
+        self._backoff = Backoff(jitter=jitter)
+        self._contacted = False
+        self._successes = 0
+        self._progress_at_s = clock()
+        self.requests = 0
+        """Requests sent so far, repetitions included."""
+
+    @property
+    def address(self) -> str:
+        """Return where PagerDuty is asked, for messages: without credentials or path."""
+        try:
+            url = httpx.URL(self._base_url)
+        except httpx.InvalidURL:
+            return "the configured address"
+        return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+    async def get(
+        self, path: str, query: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Return the answer to a GET, however many requests that takes.
+
+        Waits for rate limits and for failures that pass. A redirect is refused: following it could carry the
+        token to another host.
+
+        Raises:
+            FatalError: The token is refused, PagerDuty cannot be reached, or no request of this client went
+                through for `stall_timeout_s`.
+            ConfigurationError: The address cannot be asked at all.
+        """
+        state = _Try(path=path, started_s=self._clock(), successes=self._successes)
+        while True:
+            sent_at, reply = await self._ask_once(path, query, headers or {})
+            state.attempts += 1
+            if reply.verdict is Verdict.UNAUTHORIZED:
+                raise FatalError(self._clean(self._refusal(path, reply)))
+            if reply.verdict not in {Verdict.RETRY, Verdict.RATE_LIMITED}:
+                detail = f"GET {path}: {reply.detail}" if reply.detail else ""
+                return self._answer(reply.verdict, sent_at, state, reply.body, detail)
+            self._check_deadlines(state, reply)
+            if reply.verdict is Verdict.RATE_LIMITED:
+                state.limited += 1
+                asked_s = parse_wait_s(reply.headers, self._now().timestamp())
+                self._budget.refuse(path, reply.headers, self._backoff.delay_s(state.limited, asked_s))
+                continue
+            state.failures += 1
+            if state.failures >= self._patience.attempts and self._successes > state.successes:
+                detail = f"GET {path}: failed {state.failures} times, at last {reply.detail}"
+                return self._answer(Verdict.GIVEN_UP, sent_at, state, {}, detail)
+            await self._back_off(state, reply)
+
+    async def _ask_once(
+        self, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str]
+    ) -> tuple[datetime, Reply]:
+        """Send the request as soon as budget and slots allow."""
+        while True:
+            # Waiting for the budget takes no slot: an operation with a limit of its own holds up no other.
+            await self._budget.wait(path)
+            async with self._slots:
+                if self._budget.take(path):
+                    self.requests += 1
+                    return self._now(), await self._send(path, query, headers)
+
+    async def _send(self, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str]) -> Reply:
+        try:
+            async with asyncio.timeout(self._patience.request_timeout_s):
+                response = await self._http.get(
+                    self._base_url + path,
+                    params=list(query),
+                    headers={**self._headers, **headers},
+                    follow_redirects=False,
+                )
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise ConfigurationError(f"{URL_SETTING} cannot be asked ({error}); use e.g. {US_URL}") from None
+        except (httpx.RequestError, TimeoutError) as error:
+            self._budget.observe(path, {})
+            return judge_failure(error)
+        self._budget.observe(path, response.headers)
+        reply = judge_response(response)
+        self._contacted = self._contacted or reply.served
+        if reply.verdict is Verdict.OK:
+            self._successes += 1
+            self._progress_at_s = self._clock()
+        return reply
+
+    async def _back_off(self, state: _Try, reply: Reply) -> None:
+        # The end of the rate-limit window stands on every reply; a failed one does not ask for that wait.
+        asked_s = parse_wait_s(reply.headers, self._now().timestamp(), resets=False)
+        delay_s = self._backoff.delay_s(state.failures, asked_s)
+        left_s = max(self._deadline_s(state) - self._clock(), 0.0)
+        with self._waits.waiting(HOST, reply.cause):
+            await self._sleep(min(delay_s, left_s))
+
+    def _deadline_s(self, state: _Try) -> float:
+        if not self._contacted:
+            return state.started_s + self._patience.first_contact_s
+        return max(self._progress_at_s, state.started_s) + self._patience.stall_timeout_s
+
+    def _check_deadlines(self, state: _Try, reply: Reply) -> None:
+        """Give up when nothing has gone through for too long.
+
+        Raises:
+            FatalError: Names the host, what was waited for and the next step.
+        """
+        if self._clock() < self._deadline_s(state):
+            return
+        if not self._contacted:
+            raise FatalError(
+                self._clean(
+                    f"PagerDuty cannot be reached at {self.address}: {reply.detail}; check {URL_SETTING}, "
+                    "the network and its proxy"
+                )
+            )
+        raise FatalError(
+            self._clean(
+                f"PagerDuty at {self.address} let nothing through for {self._patience.stall_timeout_s:.0f} "
+                f"s, at last GET {state.path}: {reply.detail}; run it again later, or raise {STALL_SETTING}"
+            )
+        )
+
+    def _answer(
+        self, verdict: Verdict, sent_at: datetime, state: _Try, body: Mapping[str, Any], detail: str
+    ) -> Answer:
+        return Answer(
+            verdict=verdict,
+            sent_at=sent_at,
+            attempts=state.attempts,
+            body=body,
+            detail=self._clean(detail),
+        )
+
+    def _refusal(self, path: str, reply: Reply) -> str:
+        """Return what to do about a refused token. Source: PagerDuty REST API, Authentication; regions."""
+        other = US_URL if self._base_url.startswith(EU_URL) else EU_URL
+        return (
+            f"PagerDuty at {self.address} refuses the token (GET {path}: {reply.detail}); put a valid REST "
+            f"API key into {TOKEN_SETTING}, or, if the account is in the other region, set "
+            f"{URL_SETTING}={other}"
+        )
+
+    def _clean(self, text: str) -> str:
+        """Return a message without the token, should a reply have quoted it."""
+        return text.replace(self._token, "********") if self._token else text

@@ -1,0 +1,55 @@
+"""Reads what PagerDuty says about an error, in whatever shape it says it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+TEXT_LIMIT_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBody:
+    """An error in words.
+
+    Attributes:
+        code: PagerDuty's own code, e.g. 2002; None: not given.
+        text: Message and details in one line, at most `TEXT_LIMIT_CHARS`; empty: nothing readable.
+    """
+
+    code: int | None = None
+    text: str = ""
+
+
+def read_error(body: bytes) -> ErrorBody:
+    """Return what a body says; never raises, and never quotes a body that is not JSON.
+
+    Documented is `{"error": {"message", "code", "errors": [text]}}`. Seen are `errors` as text or as a map of
+    field to texts, `error` as text or as a list of texts, empty bodies and HTML.
+    Source: PagerDuty REST API, Errors; PagerDuty/go-pagerduty, issues 63, 339, 478.
+    """
+    try:
+        document = orjson.loads(body)
+    except ValueError:
+        return ErrorBody()
+    error = document.get("error", document) if isinstance(document, dict) else document
+    if not isinstance(error, dict):
+        return ErrorBody(text=_joined([_flat(error)]))
+    code = error.get("code")
+    parts = [_flat(error.get("message")), _flat(error.get("errors"))]
+    return ErrorBody(code=code if isinstance(code, int) else None, text=_joined(parts))
+
+
+def _flat(value: Any) -> str:  # noqa: ANN401 - foreign JSON
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, list):
+        return ", ".join(text for text in map(_flat, value) if text)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {_flat(one)}" for name, one in value.items())
+    return ""
+
+
+def _joined(parts: list[str]) -> str:
+    text = " ".join(": ".join(part for part in parts if part).split())
+    return text if len(text) <= TEXT_LIMIT_CHARS else text[: TEXT_LIMIT_CHARS - 1] + "…"

@@ -1,0 +1,95 @@
+"""Judges one reply of PagerDuty, or the lack of one."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import orjson
+
+from shared.pagerduty.error_body import read_error
+from shared.pagerduty.verdicts import Verdict, classify
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What one request brought.
+
+    Attributes:
+        verdict: What it means.
+        cause: Why not OK, in a few words that repeat (`HTTP 502`, `no connection`).
+        detail: The same with PagerDuty's own words and its request id; never a whole body.
+        served: Whether something that speaks like PagerDuty has replied.
+        body: The JSON object, when OK.
+        headers: Headers of the reply.
+    """
+
+    verdict: Verdict
+    cause: str = ""
+    detail: str = ""
+    served: bool = True
+    body: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def judge_response(response: httpx.Response) -> Reply:
+    """Judge a reply that has come. A 2xx without a JSON object is a failure that may pass: a proxy's page."""
+    status = response.status_code
+    if 200 <= status < 300:
+        body = read_object(response.content)
+        if body is not None:
+            return Reply(verdict=Verdict.OK, body=body, headers=response.headers)
+        cause = f"HTTP {status} without JSON"
+        detail = f"{cause} ({response.headers.get('content-type', 'no content type')}){_request_id(response)}"
+        return Reply(
+            verdict=Verdict.RETRY, cause=cause, detail=detail, served=False, headers=response.headers
+        )
+    error = read_error(response.content)
+    text = error.text or ("redirect" if 300 <= status < 400 else response.reason_phrase)
+    code = "" if error.code is None else f" (code {error.code})"
+    return Reply(
+        verdict=classify(status, error),
+        cause=f"HTTP {status}",
+        detail=f"HTTP {status}: {text}{code}{_request_id(response)}",
+        headers=response.headers,
+    )
+
+
+def judge_failure(error: Exception) -> Reply:
+    """Judge a request that brought no reply, or half of one."""
+    match error:
+        case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError():
+            cause = "no connection"
+        case httpx.TimeoutException() | TimeoutError():
+            cause = "no answer in time"
+        case httpx.DecodingError():
+            cause = "unreadable answer"
+        case _:
+            cause = "connection lost"
+    said = " ".join(str(error).split())
+    return Reply(
+        verdict=Verdict.RETRY, cause=cause, detail=f"{cause} ({said})" if said else cause, served=False
+    )
+
+
+def read_object(content: bytes) -> dict[str, Any] | None:
+    """Return the JSON object of a body; None: it is none.
+
+    Half a surrogate pair in one object's text makes the strict parser refuse the page; it becomes `?`.
+    """
+    try:
+        document = orjson.loads(content)
+    except ValueError:
+        try:
+            lenient = json.dumps(json.loads(content), ensure_ascii=False)
+            document = orjson.loads(lenient.encode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            return None
+    return document if isinstance(document, dict) else None
+
+
+def _request_id(response: httpx.Response) -> str:
+    """Return the id by which PagerDuty's support finds the request."""
+    found = response.headers.get("x-request-id")
+    return f" [x-request-id {found[:64]}]" if found else ""

@@ -1,0 +1,1 @@
+"""Is the client of Port's API: who we are, how we ask again, and the calls pagerport makes."""

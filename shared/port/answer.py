@@ -1,0 +1,51 @@
+"""Holds what Port answered to one call, or why there is no answer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+DETAIL_LIMIT_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer.
+
+    Attributes:
+        status: HTTP status; 0: there was no answer.
+        data: The body, when it is a JSON object.
+        cause: In few words why the call did not succeed in a way that may pass (`HTTP 502`, `no connection`,
+            `timeout`, `connection lost`, `unreadable answer`); empty: the answer is final.
+        trace_id: Port's `X-Trace-Id`, for its support.
+        asked_s: Seconds Port asks us to wait.
+        hint: What is known beside the cause, e.g. why there was no connection.
+    """
+
+    status: int
+    data: dict[str, Any] | None = None
+    cause: str = ""
+    trace_id: str = ""
+    asked_s: float | None = None
+    hint: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the call succeeded."""
+        return 200 <= self.status < 300 and not self.cause
+
+    @property
+    def transient(self) -> bool:
+        """Whether the same call may succeed later."""
+        return bool(self.cause)
+
+    def describe(self) -> str:
+        """Return one line for people. It may hold text of Port's: redact it before it leaves the process."""
+        parts = [self.cause or f"HTTP {self.status}"]
+        if self.hint:
+            parts.append(self.hint)
+        if self.data is not None and not self.ok:
+            for name in ("error", "message"):
+                text = self.data.get(name)
+                if isinstance(text, str) and text:
+                    parts.append(text[:DETAIL_LIMIT_CHARS])
+        line = ": ".join(parts)
+        return f"{line} (X-Trace-Id {self.trace_id})" if self.trace_id else line

@@ -1,0 +1,237 @@
+"""Makes the calls of Port's API that pagerport needs, each once until it is answered."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import orjson
+
+from schemas.outcome import Reason
+from shared.errors import RejectedError, RetryableError
+from shared.port.answer import Answer
+from shared.port.datasource import ownership_rules
+from shared.port.transport import Call, PortTransport
+
+BULK_UPSERT_LIMIT = 20  # Source: Port API, OpenAPI, Create multiple entities
+BULK_DELETE_LIMIT = 100  # Source: Port API, OpenAPI, Delete multiple entities
+SEARCH_PAGE_LIMIT = 1000  # Source: Port API, OpenAPI, Search a blueprint's entities
+BODY_LIMIT_BYTES = 1024 * 1024  # Source: Port API, 413 `Request body is too large (limit is 1MiB)`
+
+_NOT_THERE = frozenset({400, 404, 422})
+_CONFLICT = 409
+
+
+class PortClient:
+    """The calls. Every one raises what `PortTransport.call` raises.
+
+    Args:
+        transport: Sends them.
+        identifier: Integration identifier, by which entities are ours.
+    """
+
+    def __init__(self, transport: PortTransport, *, identifier: str) -> None:
+        self._transport = transport
+        self._identifier = identifier
+        self.redact = transport.redact
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far, repetitions and tokens included."""
+        return self._transport.requests.total()
+
+    async def authenticate(self) -> None:
+        """Check credentials and address now. See `PortTransport.authenticate`."""
+        await self._transport.authenticate()
+
+    async def pause(self, cause: str, delay_s: float, leaving: asyncio.Event | None) -> None:
+        """Wait for Port, and have it accounted. See `PortTransport.pause`."""
+        await self._transport.pause(cause, delay_s, leaving)
+
+    async def get_blueprint(
+        self, blueprint: str, *, leaving: asyncio.Event | None = None
+    ) -> dict[str, Any] | None:
+        """Return a blueprint's definition; None: there is none of that name.
+
+        Raises:
+            RetryableError: Port fails for this call only.
+        """
+        if blueprint in {"", ".", ".."}:
+            return None
+        return await self._get(_blueprint_path(blueprint), "blueprint", "blueprint", leaving)
+
+    async def create_blueprint(self, definition: Mapping[str, Any]) -> bool:
+        """Create a blueprint; False: one of that name exists, and stays as it is.
+
+        Raises:
+            RejectedError: Port refuses the definition.
+            RetryableError: Port fails for this call only.
+        """
+        call = Call(method="POST", path="/v1/blueprints", family="blueprint", body=orjson.dumps(definition))
+        answer = await self._transport.call(call)
+        if answer.ok:
+            return True
+        if answer.status == _CONFLICT:
+            return False
+        if answer.transient:
+            raise RetryableError(self._failure(call, answer))
+        raise RejectedError(Reason.REFUSED, self._failure(call, answer))
+
+    async def get_integration(self, identifier: str) -> dict[str, Any] | None:
+        """Return the integration object, whose `config` is the mapping kept in Port; None: there is none.
+
+        Raises:
+            RetryableError: Port fails for this call only.
+        """
+        return await self._get(f"/v1/integration/{quote(identifier, safe='')}", "integration", "other", None)
+
+    async def get_entity(self, blueprint: str, identifier: str) -> dict[str, Any] | None:
+        """Return an entity; None: there is none.
+
+        Raises:
+            RetryableError: Port fails for this call only.
+        """
+        path = f"{_blueprint_path(blueprint)}/entities/{quote(identifier, safe='')}"
+        return await self._get(path, "entity", "entities", None)
+
+    async def search_entities(
+        self,
+        blueprint: str,
+        identifiers: Sequence[str],
+        *,
+        only_ours: bool = False,
+        include: Sequence[str] | None = None,
+        leaving: asyncio.Event | None = None,
+    ) -> dict[str, dict[str, Any]] | None:
+        """Return what Port holds of these entities, by identifier; None: Port does not let us look.
+
+        Args:
+            blueprint: Their blueprint.
+            identifiers: At most 1 000.
+            only_ours: Leave out what this installation did not write last.
+            include: Names of properties, relations and `$` meta properties to return; None: all.
+            leaving: Gives up waiting once set.
+        """
+        rules: list[Any] = [{"property": "$identifier", "operator": "in", "value": list(identifiers)}]
+        if only_ours:
+            rules += ownership_rules(self._identifier)
+        query = {"combinator": "and", "rules": rules}
+        return await self._search(blueprint, query, include, len(identifiers), leaving)
+
+    async def search_owned(
+        self, blueprint: str, query: Mapping[str, Any], *, leaving: asyncio.Event | None = None
+    ) -> dict[str, dict[str, Any]] | None:
+        """Return those of our entities that a search query finds; None: Port does not let us look."""
+        both = {"combinator": "and", "rules": [dict(query), *ownership_rules(self._identifier)]}
+        return await self._search(blueprint, both, ["$identifier"], SEARCH_PAGE_LIMIT, leaving)
+
+    async def bulk_upsert(
+        self,
+        blueprint: str,
+        entities: Sequence[bytes],
+        *,
+        merge: bool,
+        create_missing: bool,
+        leaving: asyncio.Event | None = None,
+    ) -> Answer:
+        """Write entities and return Port's answer as it is.
+
+        Args:
+            blueprint: Their blueprint.
+            entities: From 1 to 20 entities as JSON; with the envelope at most 1 MiB.
+            merge: Update only what is sent (true) or make each entity just that.
+            create_missing: Let Port make bare entities of relation targets that are not there.
+            leaving: Gives up waiting once set.
+        """
+        query = urlencode(
+            {
+                "upsert": "true",
+                "merge": _flag(merge),
+                "validation_only": "false",
+                "create_missing_related_entities": _flag(create_missing),
+            }
+        )
+        path = _blueprint_path(blueprint)
+        body = b'{"entities":[' + b",".join(entities) + b"]}"
+        call = Call(
+            method="POST", path=f"{path}/entities/bulk?{query}", family="bulk upsert", body=body, probe=path
+        )
+        return await self._transport.call(call, leaving)
+
+    async def bulk_delete(
+        self,
+        blueprint: str,
+        identifiers: Sequence[str],
+        *,
+        delete_dependents: bool,
+        leaving: asyncio.Event | None = None,
+    ) -> Answer:
+        """Delete entities and return Port's answer as it is: all of them or none.
+
+        Args:
+            blueprint: Their blueprint.
+            identifiers: From 1 to 100.
+            delete_dependents: Also delete what is related to them; else Port refuses where there is such.
+            leaving: Gives up waiting once set.
+        """
+        path = _blueprint_path(blueprint)
+        call = Call(
+            method="POST",
+            path=f"{path}/bulk/entities/delete?delete_dependents={_flag(delete_dependents)}",
+            family="bulk delete",
+            body=orjson.dumps({"entities": list(identifiers)}),
+            probe=path,
+        )
+        return await self._transport.call(call, leaving)
+
+    async def _search(
+        self,
+        blueprint: str,
+        query: Mapping[str, Any],
+        include: Sequence[str] | None,
+        limit: int,
+        leaving: asyncio.Event | None,
+    ) -> dict[str, dict[str, Any]] | None:
+        body: dict[str, Any] = {"query": query, "limit": min(max(limit, 1), SEARCH_PAGE_LIMIT)}
+        if include is not None:
+            body["include"] = list(include)
+        path = f"{_blueprint_path(blueprint)}/entities/search"
+        found: dict[str, dict[str, Any]] = {}
+        cursors: set[str] = set()
+        while True:
+            call = Call(method="POST", path=path, family="search", body=orjson.dumps(body))
+            answer = await self._transport.call(call, leaving)
+            entities = answer.data.get("entities") if answer.ok and answer.data is not None else None
+            if answer.data is None or not isinstance(entities, list):
+                return None
+            for entity in entities:
+                if isinstance(entity, dict) and isinstance(entity.get("identifier"), str):
+                    found[entity["identifier"]] = entity
+            cursor = answer.data.get("next")
+            if not isinstance(cursor, str) or not cursor or cursor in cursors:
+                return found
+            cursors.add(cursor)
+            body["from"] = cursor
+
+    async def _get(
+        self, path: str, name: str, family: str, leaving: asyncio.Event | None
+    ) -> dict[str, Any] | None:
+        call = Call(method="GET", path=path, family=family)
+        answer = await self._transport.call(call, leaving)
+        if answer.status in _NOT_THERE and not answer.transient:
+            return None
+        value = answer.data.get(name) if answer.ok and answer.data is not None else None
+        if not isinstance(value, dict):
+            raise RetryableError(self._failure(call, answer))
+        return value
+
+    def _failure(self, call: Call, answer: Answer) -> str:
+        return f"Port, {call.method} {call.path}: {self.redact(answer.describe())}"
+
+
+def _blueprint_path(blueprint: str) -> str:
+    return f"/v1/blueprints/{quote(blueprint, safe='')}"
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,78 @@
+"""Reads an HTTP response, or the lack of one, as Port's answer."""
+
+import ssl
+
+import httpx
+import orjson
+
+from shared.http.backoff import parse_wait_s
+from shared.port.answer import Answer
+
+UNREADABLE = "unreadable answer"
+RATE_LIMIT = "rate limit"
+_TRANSIENT = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS})
+_HINT_LIMIT_CHARS = 200
+_TRACE_LIMIT_CHARS = 100
+
+
+def read_answer(response: httpx.Response, wall_s: float) -> Answer:
+    """Return what a response says.
+
+    An HTML page is never Port's: whatever its status, something between us and Port wrote it, and it passes.
+    Only a 413 is taken from anybody, for the next hop will not take the body either.
+
+    Args:
+        response: Read to its end.
+        wall_s: Seconds since the epoch.
+    """
+    status, headers, content = response.status_code, response.headers, response.content
+    try:
+        parsed = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        parsed = None
+    data = parsed if isinstance(parsed, dict) else None
+    is_page = parsed is None and ("html" in headers.get("content-type", "") or content.lstrip()[:1] == b"<")
+    cause, asked_s = "", None
+    if status in _TRANSIENT or status >= 500:
+        is_limit = status == httpx.codes.TOO_MANY_REQUESTS
+        cause = RATE_LIMIT if is_limit else f"HTTP {status}"
+        asked_s = parse_wait_s(headers, wall_s, resets=is_limit)
+    elif (is_page and status != httpx.codes.REQUEST_ENTITY_TOO_LARGE) or (data is None and status < 300):
+        cause = UNREADABLE
+    trace_id = headers.get("x-trace-id", "")[:_TRACE_LIMIT_CHARS]
+    return Answer(status, data, cause=cause, trace_id=trace_id, asked_s=asked_s)
+
+
+def is_foreign(answer: Answer) -> bool:
+    """Whether the answer gives no sign that there is Port's API at the address."""
+    return answer.cause == UNREADABLE
+
+
+def no_answer(error: httpx.RequestError) -> Answer:
+    """Return the answer that stands for none.
+
+    Only errors of connecting are quoted; others may quote a header of ours, and one of those is secret.
+    """
+    return Answer(0, cause=_cause(error), hint=_hint(error) if isinstance(error, httpx.ConnectError) else "")
+
+
+def _cause(error: httpx.RequestError) -> str:
+    match error:
+        case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError():
+            return "no connection"
+        case httpx.TimeoutException():
+            return "timeout"
+        case httpx.DecodingError():
+            return UNREADABLE
+        case _:
+            return "connection lost"
+
+
+def _hint(error: httpx.ConnectError) -> str:
+    """Return what is wrong with a connection, which for TLS stands some causes down."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS: {cause.reason or cause}"[:_HINT_LIMIT_CHARS]
+        cause = cause.__cause__ or cause.__context__
+    return str(error)[:_HINT_LIMIT_CHARS]

@@ -1,0 +1,319 @@
+"""Makes one call to Port until it is answered: token, pace, repetition, patience."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import orjson
+
+from shared.errors import ConfigurationError, FatalError, RetryableError
+from shared.http.backoff import Backoff
+from shared.http.pause import pause
+from shared.http.waits import WaitLedger
+from shared.log.interface import Clock, Sleep
+from shared.port.answer import Answer
+from shared.port.pacing import Pacer
+from shared.port.persistence import Patience, Persistence, Verdict
+from shared.port.reading import is_foreign, no_answer, read_answer
+from shared.port.redaction import PortRedactor
+from shared.port.token import Token, TokenSource
+
+HOST = "Port"
+TOKEN_PATH = "/v1/auth/access_token"  # noqa: S105 # a path, not a secret
+_TOKEN_FAMILY = "token"  # noqa: S105 # the name of a rate limit
+
+
+class LeavingError(RetryableError):
+    """We were asked to leave while waiting for Port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What Port knows an organisation's client by."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call, safe to be repeated: every write of ours is idempotent.
+
+    Attributes:
+        method: HTTP method.
+        path: Path from the root with its query, percent-encoded.
+        family: Rate limit it falls under.
+        body: JSON, or None.
+        probe: Path of a cheap GET that tells whether Port is well when only this call fails.
+    """
+
+    method: str
+    path: str
+    family: str
+    body: bytes | None = None
+    probe: str = ""
+
+
+class PortTransport:
+    """Sends calls, at most `concurrency` at a time.
+
+    Args:
+        http: Client that follows no redirects.
+        base_url: Root of the API, with or without trailing slash or `/v1`.
+        credentials: Exchanged for a token.
+        user_agent: What Port keeps as `$datasource`.
+        waits: Where waiting is accounted.
+        patience: How long we persist.
+        backoff: Waits between repetitions.
+        concurrency: Requests at once.
+        clock: Monotonic seconds.
+        wall: Seconds since the epoch.
+        sleep: Waits.
+
+    Raises:
+        ConfigurationError: The base URL is no address of an HTTP API.
+    """
+
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        *,
+        base_url: str,
+        credentials: Credentials,
+        user_agent: str,
+        waits: WaitLedger,
+        patience: Patience | None = None,
+        backoff: Backoff | None = None,
+        concurrency: int = 8,
+        clock: Clock = time.monotonic,
+        wall: Clock = time.time,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.base_url = _checked_base_url(base_url)
+        self.redact = PortRedactor(credentials.client_secret)
+        self.requests: Counter[str] = Counter()
+        """Requests sent, by family, repetitions included."""
+        self._http = http
+        self._credentials = credentials
+        self._user_agent = user_agent
+        self._waits = waits
+        self._patience = patience or Patience()
+        self._backoff = backoff or Backoff(cap_s=15.0, jitter=random.random)
+        self._slots = asyncio.Semaphore(concurrency)
+        self._clock = clock
+        self._wall = wall
+        self._sleep = sleep
+        self._pacer = Pacer()
+        self._tokens = TokenSource(self._fetch_token, clock)
+        self._successes: Counter[str] = Counter()
+        self._last_success_s: dict[str, float] = {}
+        self._met = False
+        self._answered = asyncio.Event()
+
+    async def authenticate(self) -> None:
+        """Get a token now, so that wrong credentials or a wrong address show before any work is done.
+
+        Raises:
+            FatalError: Port refuses the credentials or cannot be reached.
+        """
+        await self._tokens.get(None)
+
+    async def call(self, call: Call, leaving: asyncio.Event | None = None) -> Answer:
+        """Make a call and return Port's final answer; a transient one only after every attempt that counts.
+
+        Args:
+            call: What to ask.
+            leaving: Gives up any wait once set.
+
+        Raises:
+            LeavingError: `leaving` was set while there was something to wait for.
+            FatalError: Port refuses us (401 with a new token, 403, a redirect), cannot be reached, or nothing
+                has moved for too long.
+        """
+        persistence = self._persistence(call.family)
+        refused_in_a_row = 0
+        while True:
+            token = await self._tokens.get(leaving)
+            answer = await self._send(call, {"authorization": token.header}, leaving)
+            if answer.status == httpx.codes.UNAUTHORIZED:
+                self._tokens.drop(token)
+                refused_in_a_row += 1
+                if refused_in_a_row > 1:
+                    raise self._refusal(call, answer)
+                continue
+            refused_in_a_row = 0
+            if answer.status == httpx.codes.FORBIDDEN:
+                raise self._refusal(call, answer)
+            if not answer.transient:
+                self._note_success(call.family)
+                return answer
+            if await self._gives_up(call, answer, persistence, leaving):
+                return answer
+
+    async def _fetch_token(self, leaving: asyncio.Event | None) -> Token:
+        body = orjson.dumps(
+            {"clientId": self._credentials.client_id, "clientSecret": self._credentials.client_secret}
+        )
+        call = Call(method="POST", path=TOKEN_PATH, family=_TOKEN_FAMILY, body=body)
+        persistence = self._persistence(_TOKEN_FAMILY)
+        while True:
+            answer = await self._send(call, {}, leaving)
+            if answer.ok and answer.data is not None:
+                token = self._read_token(answer.data)
+                if token is not None:
+                    self._note_success(_TOKEN_FAMILY)
+                    return token
+                raise FatalError(
+                    f"{self.base_url}{TOKEN_PATH} answers without an access token: it is not Port's API;"
+                    " check OCEAN__PORT__BASE_URL"
+                )
+            if not answer.transient:
+                raise self._refusal(call, answer)
+            if await self._gives_up(call, answer, persistence, leaving):
+                raise FatalError(f"no token from Port at {self.base_url}: {self.redact(answer.describe())}")
+
+    def _read_token(self, data: dict[str, Any]) -> Token | None:
+        text, kind, expires_in_s = data.get("accessToken"), data.get("tokenType"), data.get("expiresIn")
+        if not isinstance(text, str) or not text.isascii() or not text.isprintable() or not text:
+            return None
+        self.redact.learn(text)
+        scheme = kind if isinstance(kind, str) and kind.isalpha() and kind.isascii() else "Bearer"
+        if not isinstance(expires_in_s, int | float) or expires_in_s <= 0:
+            return Token(f"{scheme} {text}")
+        return Token(f"{scheme} {text}", self._clock() + expires_in_s)
+
+    async def _send(self, call: Call, headers: dict[str, str], leaving: asyncio.Event | None) -> Answer:
+        headers["user-agent"] = self._user_agent
+        headers["accept"] = "application/json"
+        if call.body is not None:
+            headers["content-type"] = "application/json"
+        await self._take_slot(call.family, leaving)
+        self.requests[call.family] += 1
+        try:
+            response = await self._http.request(
+                call.method, self.base_url + call.path, content=call.body, headers=headers
+            )
+            return self._read(call, response)
+        except httpx.RequestError as error:
+            return no_answer(error)
+        finally:
+            self._pacer.ended(call.family)
+            self._slots.release()
+            self._answered.set()
+            self._answered = asyncio.Event()
+
+    def _read(self, call: Call, response: httpx.Response) -> Answer:
+        self._pacer.observe(call.family, response.headers, self._clock(), self._wall())
+        if 300 <= response.status_code < 400:
+            raise FatalError(
+                f"{self.base_url} answers {call.method} {_route(call)} with a redirect (HTTP"
+                f" {response.status_code}), which Port's API does not do; check OCEAN__PORT__BASE_URL"
+            )
+        answer = read_answer(response, self._wall())
+        self._met = self._met or not is_foreign(answer)
+        return answer
+
+    async def _gives_up(
+        self, call: Call, answer: Answer, persistence: Persistence, leaving: asyncio.Event | None
+    ) -> bool:
+        """Wait and return False to try again, True to give the call up."""
+        family, now_s = call.family, self._clock()
+        is_limit = answer.status == httpx.codes.TOO_MANY_REQUESTS
+        probed_well = False
+        if call.probe and not is_limit and persistence.wants_probe(now_s, self._successes[family]):
+            probed_well = await self._probe(call, leaving)
+        verdict = persistence.failed(
+            self._clock(),
+            successes=self._successes[family],
+            last_success_s=self._last_success_s.get(family, float("-inf")),
+            may_count=not is_limit,
+            probed_well=probed_well,
+            met=self._met,
+        )
+        if verdict is Verdict.GIVE_UP:
+            return True
+        if verdict is Verdict.AGAIN:
+            delay_s = self._backoff.delay_s(persistence.failures, answer.asked_s)
+            if is_limit:
+                self._pacer.block(family, self._clock() + delay_s)
+            else:
+                await self.pause(answer.cause, delay_s, leaving)
+            return False
+        why = self.redact(answer.describe())
+        if verdict is Verdict.UNREACHABLE:
+            raise FatalError(
+                f"cannot reach Port at {self.base_url}: {why}; check OCEAN__PORT__BASE_URL, the network and"
+                " the proxy settings"
+            )
+        raise FatalError(
+            f"Port has let no {family} call succeed for {self._patience.stall_s:.0f} s; last:"
+            f" {call.method} {_route(call)}: {why}"
+        )
+
+    async def _probe(self, call: Call, leaving: asyncio.Event | None) -> bool:
+        probe = Call(method="GET", path=call.probe, family="blueprint")
+        token = await self._tokens.get(leaving)
+        answer = await self._send(probe, {"authorization": token.header}, leaving)
+        return answer.ok
+
+    async def _take_slot(self, family: str, leaving: asyncio.Event | None) -> None:
+        """Wait until a request may be sent, without keeping a slot from families that may go."""
+        while True:
+            await self._slots.acquire()
+            delay_s = self._pacer.delay_s(family, self._clock())
+            if delay_s <= 0 and self._pacer.has_room(family, self._clock()):
+                self._pacer.sent(family)
+                return
+            self._slots.release()
+            if delay_s > 0:
+                await self.pause("rate limit", delay_s, leaving)
+            else:
+                await self._answered.wait()
+
+    async def pause(self, cause: str, delay_s: float, leaving: asyncio.Event | None) -> None:
+        """Wait for Port, and have it accounted.
+
+        Raises:
+            LeavingError: `leaving` is set.
+        """
+        with self._waits.waiting(HOST, cause):
+            stays = await pause(delay_s, leaving, sleep=self._sleep)
+        if not stays:
+            raise LeavingError(f"left while waiting for Port ({cause})")
+
+    def _persistence(self, family: str) -> Persistence:
+        return Persistence(self._patience, self._clock(), self._successes[family])
+
+    def _note_success(self, family: str) -> None:
+        self._successes[family] += 1
+        self._last_success_s[family] = self._clock()
+
+    def _refusal(self, call: Call, answer: Answer) -> FatalError:
+        return FatalError(
+            f"Port refuses {call.method} {_route(call)} at {self.base_url}:"
+            f" {self.redact(answer.describe())}; check OCEAN__PORT__CLIENT_ID and"
+            " OCEAN__PORT__CLIENT_SECRET (a client of this organisation with the right to do this), that"
+            " OCEAN__PORT__BASE_URL is its region, and Port's list of allowed addresses"
+        )
+
+
+def _route(call: Call) -> str:
+    return call.path.partition("?")[0]
+
+
+def _checked_base_url(text: str) -> str:
+    try:
+        url = httpx.URL(text)
+        is_usable = url.scheme in {"http", "https"} and url.host != "" and not url.query and not url.userinfo
+    except httpx.InvalidURL:
+        is_usable = False
+    if not is_usable:
+        raise ConfigurationError(
+            "OCEAN__PORT__BASE_URL is no address of an HTTP API; use https://api.port.io or"
+            " https://api.us.port.io"
+        )
+    return text.rstrip("/").removesuffix("/v1").rstrip("/")

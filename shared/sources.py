@@ -1,0 +1,277 @@
+"""Plans sources: which listings a mapping needs, what each asks PagerDuty for, and which entries it feeds."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+import orjson
+from pydantic import JsonValue
+
+from schemas.mapping import MappingFile
+from schemas.topics import raw_topic
+from shared.errors import ConfigurationError
+from shared.kinds import Form, Kind, kind_named
+from shared.local_filters import LOCAL_PARAMETERS
+from shared.query_values import MONTH, as_boolean, as_instant, as_text, as_texts, instant_text, months_from
+
+BOUNDS = ("since", "until")
+ALL_HISTORY = "date_range"
+"""With the value `all`: no bounds. Source: PagerDuty REST API, List incidents."""
+ORDER = "sort_by"
+"""Says nothing of which objects there are; a listing has its own order, which keeps its pages stable."""
+_SECOND = timedelta(seconds=1)
+
+Values = tuple[str, ...]
+Query = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The span of time a listing reads, bounds inclusive and in whole seconds.
+
+    Attributes:
+        since: First second; None: from the oldest object on.
+        until: Last second.
+        with_open: Also read incidents that are still open, however old.
+    """
+
+    since: datetime | None
+    until: datetime
+    with_open: bool = False
+
+    @property
+    def all_history(self) -> bool:
+        """Whether nothing is too old to be read."""
+        return self.since is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One listing and the topic its objects go to.
+
+    Attributes:
+        kind: PagerDuty kind.
+        parameters: Canonical text of what sets it apart from the kind's main source; empty for that one.
+        topic: Raw topic, without the installation's prefix.
+        query: Query pairs of every request, sorted; paging and the bounds of the window aside.
+        entries: Indexes of the entries in `resources` that it feeds, ascending.
+        window: Span to be read; None: the kind is not cut by time.
+        complete_by_design: A complete listing names every object there is for these entries: none is left out
+            because of its age.
+    """
+
+    kind: str
+    parameters: str
+    topic: str
+    query: Query
+    entries: tuple[int, ...]
+    window: Window | None
+    complete_by_design: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """What an entry asks of its kind's list, read and checked."""
+
+    index: int
+    includes: Values
+    values: Mapping[str, Values]
+    """Parameter to its values as they travel, the kind's defaults too; relative bounds stay relative."""
+    bounds: tuple[datetime | None, datetime | None]
+
+
+def plan_sources(
+    config: MappingFile, *, kinds: Collection[str] | None = None, now: datetime
+) -> tuple[Source, ...]:
+    """Return the listings a mapping needs, in the order of their first entries.
+
+    Entries of a kind share a listing. What can be judged on the object is united or left to the mapper;
+    entries that differ in anything else have sources of their own.
+
+    Args:
+        config: The mapping; all of it is checked.
+        kinds: Only these kinds; None: all.
+        now: Start of the run: open windows end here, relative bounds count from here. Topics and entries do
+            not depend on it.
+
+    Raises:
+        ConfigurationError: An unknown kind, an unknown parameter or a value that cannot be; the message names
+            the entry and what is allowed.
+    """
+    entries: dict[str, list[_Entry]] = {}
+    for index, resource in enumerate(config.resources):
+        kind = _kind_of(resource.kind, index)
+        entries.setdefault(kind.name, []).append(
+            _read_entry(kind, index, resource.selector.api_query_params, now)
+        )
+    for name in kinds or ():
+        if kind_named(name).name not in entries:
+            raise ConfigurationError(
+                f"no entry of the mapping has the kind {name!r}; add one or leave it out"
+            )
+    sources = [
+        source
+        for name, of_kind in entries.items()
+        if kinds is None or name in kinds
+        for source in _plan_kind(kind_named(name), of_kind, now)
+    ]
+    return tuple(sorted(sources, key=lambda source: source.entries[0]))
+
+
+def _kind_of(name: str, index: int) -> Kind:
+    try:
+        return kind_named(name)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"resources[{index}].kind: {error}") from None
+
+
+def _read_entry(kind: Kind, index: int, params: Mapping[str, JsonValue], now: datetime) -> _Entry:
+    values: dict[str, Values] = {name: (text,) for name, text in kind.defaults.items()}
+    includes: Values = ()
+    bounds: dict[str, datetime] = {}
+    for name, value in params.items():
+        place = f"resources[{index}] ({kind.name}): apiQueryParams.{name}"
+        if name != "include" and name not in kind.parameters:
+            allowed = [*(["include"] if kind.includes else []), *kind.parameters]
+            takes = ", ".join(sorted(allowed)) or "none"
+            raise ConfigurationError(f"{place} is not a parameter of PagerDuty's list; it takes: {takes}")
+        if value is None or value == []:
+            continue
+        try:
+            if name == "include":
+                includes = _read_includes(kind, value)
+            elif name in BOUNDS:
+                if (bound := _read_bound(name, value, kind.parameters[name], now)) is not None:
+                    bounds[name], text = bound
+                    values[name] = (text,)
+            else:
+                values[name] = _read_value(name, value, kind.parameters[name])
+        except ValueError as error:
+            raise ConfigurationError(f"{place}: {error}") from None
+    since, until = bounds.get("since"), bounds.get("until")
+    fixed = all(isinstance(params[name], str) for name in bounds)
+    if fixed and since is not None and until is not None and until < since:
+        raise ConfigurationError(f"resources[{index}] ({kind.name}): apiQueryParams.since lies after until")
+    return _Entry(index=index, includes=includes, values=values, bounds=(since, until))
+
+
+def _read_includes(kind: Kind, value: JsonValue) -> Values:
+    includes = as_texts(value)
+    unknown = [name for name in includes if name not in kind.includes]
+    if unknown:
+        takes = ", ".join(kind.includes) or "none"
+        raise ValueError(f"{', '.join(unknown)} cannot be included; PagerDuty takes: {takes}")
+    return includes
+
+
+def _read_bound(name: str, value: JsonValue, form: Form, now: datetime) -> tuple[datetime, str] | None:
+    """Return a bound, and a text for it that does not change with `now`; None: it says nothing."""
+    months = months_from(value) if form is Form.MONTHS else None
+    if months is None:
+        at = as_instant(as_text(value))
+        return at, instant_text(at)
+    # No months is no bound: so existing mappings mean it. Source: port-labs/ocean, integrations/pagerduty.
+    if months == 0:
+        return None
+    return (now - months * MONTH if name == "since" else now + months * MONTH), f"{months:g} months"
+
+
+def _read_value(name: str, value: JsonValue, form: Form) -> Values:
+    if name == ALL_HISTORY and value != "all":
+        raise ValueError("takes only `all`; give since and until instead")
+    match form:
+        case Form.LIST:
+            return tuple(sorted(set(as_texts(value))))
+        case Form.BOOLEAN:
+            return (as_boolean(value),)
+        case _:
+            return (as_text(value),)
+
+
+def _plan_kind(kind: Kind, entries: Sequence[_Entry], now: datetime) -> list[Source]:
+    """Group a kind's entries by what only PagerDuty can judge."""
+    local = LOCAL_PARAMETERS.get(kind.name, frozenset()) | {ORDER, ALL_HISTORY}
+    foreign = {entry.index: {n: v for n, v in entry.values.items() if n not in local} for entry in entries}
+    names = sorted({name for held in foreign.values() for name in held})
+    apart = [name for name in names if len({held.get(name) for held in foreign.values()}) > 1]
+
+    def canonical(entry: _Entry) -> str:
+        held = foreign[entry.index]
+        usual = {name: (text,) for name, text in kind.defaults.items()}
+        own = {name: held[name] for name in apart if name in held and held[name] != usual.get(name)}
+        return orjson.dumps(own, option=orjson.OPT_SORT_KEYS).decode() if own else ""
+
+    grouped = groupby(sorted(entries, key=lambda entry: (canonical(entry), entry.index)), key=canonical)
+    return [_source(kind, parameters, list(members), now) for parameters, members in grouped]
+
+
+def _source(kind: Kind, parameters: str, entries: Sequence[_Entry], now: datetime) -> Source:
+    window = _unite_windows(kind, entries, now) if kind.time_filter else None
+    return Source(
+        kind=kind.name,
+        parameters=parameters,
+        topic=raw_topic(kind.name, parameters),
+        query=_unite_queries(kind, entries),
+        entries=tuple(entry.index for entry in entries),
+        window=window,
+        complete_by_design=window is None or window.all_history,
+    )
+
+
+def _unite_queries(kind: Kind, entries: Sequence[_Entry]) -> Query:
+    """Return what goes to PagerDuty: what every entry has, values united; the mapper judges the rest."""
+    includes = {name for entry in entries for name in entry.includes}
+    pairs = [("include[]", name) for name in includes]
+    if kind.order:
+        pairs.append((ORDER, kind.order))
+    for name in set.intersection(*(set(entry.values) for entry in entries)) - {ORDER, ALL_HISTORY, *BOUNDS}:
+        values = {value for entry in entries for value in entry.values[name]}
+        if kind.parameters[name] is Form.LIST:
+            pairs += [(f"{name}[]", value) for value in values]
+        elif len(values) == 1:
+            pairs.append((name, values.pop()))
+    if not kind.time_filter:
+        # Bounds that do not cut the list are the same in all entries of a source.
+        pairs += [
+            (name, instant_text(at))
+            for name, at in zip(BOUNDS, entries[0].bounds, strict=True)
+            if at is not None
+        ]
+    return tuple(sorted(pairs))
+
+
+def _unite_windows(kind: Kind, entries: Sequence[_Entry], now: datetime) -> Window:
+    """Return the shortest span that holds what every entry asks for."""
+    windows = [_window(kind, entry, now) for entry in entries]
+    starts = [window.since for window in windows if window.since is not None]
+    return Window(
+        since=min(starts) if len(starts) == len(windows) else None,
+        until=max(window.until for window in windows),
+        with_open=len(starts) == len(windows) and any(window.with_open for window in windows),
+    )
+
+
+def _window(kind: Kind, entry: _Entry, now: datetime) -> Window:
+    """Return an entry's own span. Explicit bounds always: PagerDuty's own default is a month at most.
+
+    Source: PagerDuty REST API, List incidents; a single bound there means one month.
+    """
+    if ALL_HISTORY in entry.values:
+        return Window(since=None, until=_ceiling(now))
+    since, until = entry.bounds
+    end = _ceiling(now) if until is None else _floor(until)
+    if since is not None:
+        return Window(since=_floor(since), until=max(end, _floor(since)))
+    days = kind.time_filter.default_days if kind.time_filter else 0
+    open_too = kind.name == "incidents" and until is None
+    return Window(since=end - timedelta(days=days), until=end, with_open=open_too)
+
+
+def _floor(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(microsecond=0)
+
+
+def _ceiling(at: datetime) -> datetime:
+    floor = _floor(at)
+    return floor if floor == at else floor + _SECOND
