@@ -168,7 +168,8 @@ def _kind(
 _C, _K, _A, _N = Paging.CLASSIC, Paging.CURSOR, Paging.BEFORE_AFTER, Paging.NONE
 _TRIGGER = "workflow_id incident_id service_id trigger_type workflow_name_contains is_disabled sort_by"
 _INCIDENT = (
-    "date_range incident_key service_ids[] team_ids[] user_ids[] urgencies[] time_zone statuses[] sort_by"
+    "date_range incident_key service_ids[] team_ids[] user_ids[] urgencies[] time_zone statuses[] sort_by "
+    "since until"
 )
 _INCIDENT_INCLUDES = (
     "acknowledgers agents assignees conference_bridge escalation_policies first_trigger_log_entries "

@@ -180,10 +180,10 @@ class _Reader:
         line, column = mark.line + 1, mark.column + 1
         if not isinstance(node, yaml.ScalarNode):
             return Place(line, column)
-        if node.style in {"'", '"'}:
-            return Place(line, column, line, column + 1)
         if node.style not in {"|", ">"}:
-            return Place(line, column, line, column)
+            quote = 1 if node.style in {"'", '"'} else 0
+            folded = node.end_mark.line != mark.line
+            return Place(line, column, line, 0 if folded else column + quote)
         first = next((n for n in range(line, len(self._lines)) if self._lines[n].strip()), line)
         content = self._lines[first] if first < len(self._lines) else ""
         indent = len(content) - len(content.lstrip(" "))

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from importlib.util import find_spec
@@ -86,21 +86,23 @@ def _point_settings_at(pagerduty: str, port: str) -> None:
 
 
 def _entities_table(port: str) -> Table:
-    held: dict[str, dict[str, Any]] = httpx.get(f"{port}/_sim/state").raise_for_status().json()["entities"]
+    held: dict[str, list[dict[str, Any]]] = {}
+    for entity in httpx.get(f"{port}/_sim/state").raise_for_status().json()["entities"]:
+        held.setdefault(entity["blueprint"], []).append(entity)
     table = Table(header_style="bold")
     for title in ("blueprint", "identifier", "title", "properties", "relations"):
         table.add_column(title, overflow="fold")
     for blueprint, entities in sorted(held.items()):
-        for entity in list(entities.values())[:SHOWN_PER_BLUEPRINT]:
+        for entity in entities[:SHOWN_PER_BLUEPRINT]:
             table.add_row(
                 f"{blueprint} ({len(entities)})",
                 entity["identifier"],
                 entity.get("title") or "",
-                _pairs(entity["properties"].items()),
-                _pairs(entity["relations"].items()),
+                _lines(entity["properties"]),
+                _lines(entity["relations"]),
             )
     return table
 
 
-def _pairs(items: Sequence[tuple[str, Any]] | Any) -> str:  # noqa: ANN401 - views of foreign JSON
-    return "\n".join(f"{name}: {value}" for name, value in items if value not in (None, []))
+def _lines(values: Mapping[str, Any]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in values.items() if value not in (None, []))

@@ -11,6 +11,8 @@ from schemas.run import KindState, RunFailure, RunResult, RunState
 from services.cli.progress import failed, written
 
 EXAMPLES_PER_REASON = 3
+WIDTH_OF_FILES = 140
+"""Columns of a report that goes to a file or another program."""
 
 NEXT_STEPS = {
     Reason.UNREADABLE: "look at it with `pagerport dlq show`: another program or version wrote it",
@@ -35,6 +37,12 @@ _HEADLINES = {
     RunState.FAILED: "[red]failed[/]",
     RunState.INTERRUPTED: "[yellow]interrupted[/]: what is done is done, run it again for the rest",
 }
+
+
+def report_console() -> Console:
+    """Return a console on stdout; where that is no terminal, wide enough for the tables."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH_OF_FILES)
 
 
 def print_report(console: Console, result: RunResult) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from schemas.run import RunResult
 from services.cli.progress import ProgressDisplay
-from services.cli.report import print_report
+from services.cli.report import print_report, report_console
 from services.fetcher.mapping_authority import mapping_of_file
 from services.standalone.sync import Sync, run_sync
 from shared.errors import FatalError
@@ -99,4 +99,4 @@ class SyncScreen:
             sys.stdout.write(result.model_dump_json(indent=2, exclude_none=True) + "\n")
             sys.stdout.flush()
         else:
-            print_report(Console(), result)
+            print_report(report_console(), result)

@@ -26,6 +26,8 @@ from shared.sources import plan_sources
 STAGE: Final = "mapper"
 LEAVING_GRACE_S: Final = 2.0
 """What is in the workers may end when its partitions are taken away; a hanging expression is left."""
+_CLASSES: Final[frozenset[Count]] = frozenset({Count.MAPPED, Count.FILTERED, Count.REJECTED, Count.FAILED})
+"""An object has exactly one of these."""
 _ENVELOPE_BYTES: Final = 16 * 1024
 """Room for key and headers in the largest record of a topic."""
 
@@ -224,15 +226,11 @@ def _listed(failure: Failed) -> LetterFailure:
 def _too_large(change: Change) -> LetterFailure:
     return LetterFailure(
         reason=Reason.TOO_LARGE,
-        detail=f"the entity {change.key[:200]} has {len(change.value)} bytes; map fewer or shorter properties",
+        detail=f"the entity {change.key[:200]} has {len(change.value)} bytes; map fewer properties",
     )
 
 
 def _failed_too(counts: dict[Count, int], unsent: int) -> dict[Count, int]:
     """Return the counts of an object of which changes could not be sent: it failed, whatever else it did."""
-    kept = {
-        count: number
-        for count, number in counts.items()
-        if count not in {Count.MAPPED, Count.FILTERED, Count.REJECTED, Count.FAILED}
-    }
+    kept: dict[Count, int] = {count: number for count, number in counts.items() if count not in _CLASSES}
     return {**kept, Count.FAILED: 1, Count.EMITTED: max(0, kept.get(Count.EMITTED, 0) - unsent)}

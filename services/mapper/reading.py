@@ -58,7 +58,7 @@ def read_record(record: Record) -> Readable | Unreadable | Newer:
             object_id=object_id,
             deleted=headers.operation is Operation.DELETE or record.value is None,
             omitted=headers.omitted,
-            value=record.value or None,
+            value=record.value,
         ),
     )
 

@@ -151,11 +151,9 @@ async def _stages(
     """Run mapper and writer for the time of the block."""
     settings = sync.settings
     identifier = settings.integration.identifier
-    async with WorkerPool(
-        workers=settings.mapper.workers, deadline_s=settings.mapper.batch_timeout_s
-    ) as pool:
+    async with WorkerPool(settings.mapper.workers, batch_timeout_s=settings.mapper.batch_timeout_s) as pool:
         mapper = MapperCore(log, pool, now=now, identifier=identifier)
-        await mapper.use(mapping)
+        mapper.use(mapping)
         writer = WriterCore(
             log, clients.port, now=now, concurrency=settings.port.concurrency, grace_s=STOP_GRACE_S
         )

@@ -127,16 +127,18 @@ def expire(store: Store, place: TopicPartition, before_ms: int) -> None:
     """Remove the chunks at the partition's start that were appended before a time, and move its start."""
     with store.transaction():
         lane = store.lanes[place]
-        first = store.connection.execute(
-            "SELECT id, span FROM chunks WHERE id >= ? AND id < ? AND timestamp_ms >= ? ORDER BY id LIMIT 1",
-            (lane.row(0), lane.row(lane.end), before_ms),
+        # Only what precedes the first young chunk: offsets that can be read begin somewhere and have no holes.
+        (newest_old,) = store.connection.execute(
+            """
+            SELECT max(id) FROM chunks WHERE id >= :low AND id < coalesce(
+                (SELECT min(id) FROM chunks WHERE id >= :low AND id < :high AND timestamp_ms >= :before_ms), :high)
+            """,
+            {"low": lane.row(0), "high": lane.row(lane.end), "before_ms": before_ms},
         ).fetchone()
-        start = lane.end if first is None else (first[0] & _OFFSET_MASK) - first[1]
-        if start <= lane.start:
+        if newest_old is None:
             return
-        store.connection.execute(
-            "DELETE FROM chunks WHERE id >= ? AND id < ?", (lane.row(0), lane.row(start))
-        )
+        start = (newest_old & _OFFSET_MASK) + 1
+        store.connection.execute("DELETE FROM chunks WHERE id >= ? AND id <= ?", (lane.row(0), newest_old))
         store.connection.execute(
             "UPDATE partitions SET start_offset = ?, next_floor = ? WHERE id = ?", (start, lane.end, lane.id)
         )

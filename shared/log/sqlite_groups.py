@@ -48,9 +48,10 @@ class Member:
 
     async def leave(self) -> None:
         """Leave the group after `on_revoked` for all that is held."""
-        self.is_leaving = True
-        self._group.rebalance()
-        await self.left.wait()
+        if not self.left.is_set():
+            self.is_leaving = True
+            self._group.rebalance()
+            await self.left.wait()
 
 
 class Group:

@@ -34,7 +34,7 @@ class Simulator:
 
     def script(self, *rules: Json) -> None:
         """Replace the rules of its script."""
-        self.http.put("/_sim/script", json={"rules": list(rules)}).raise_for_status()
+        self.http.put("/_sim/script", json=list(rules)).raise_for_status()
 
     def state(self) -> Json:
         """Return everything it holds."""
@@ -46,8 +46,7 @@ class Simulator:
 
     def requests(self) -> list[Json]:
         """Return the requests it has seen, the control requests aside."""
-        answer = self.http.get("/_sim/requests").raise_for_status().json()
-        return list(answer["requests"] if isinstance(answer, dict) else answer)
+        return list(self.http.get("/_sim/requests").raise_for_status().json()["requests"])
 
 
 @contextmanager
@@ -138,8 +137,16 @@ class Stage:
             return Ended(process.returncode, out, err)
 
     def catalog(self) -> dict[str, dict[str, Json]]:
-        """Return what Port holds: blueprint to identifier to entity."""
-        return dict(self.port.state()["entities"])
+        """Return what Port holds: blueprint to identifier to entity, without bare placeholders of relations."""
+        held: dict[str, dict[str, Json]] = {}
+        for entity in self.port.state()["entities"]:
+            if not entity["$placeholder"]:
+                held.setdefault(entity["blueprint"], {})[entity["identifier"]] = entity
+        return held
+
+    def blueprints(self) -> dict[str, Json]:
+        """Return Port's blueprints by identifier."""
+        return {one["identifier"]: one for one in self.port.state()["blueprints"]}
 
 
 @dataclass

@@ -17,7 +17,7 @@ from services.fetcher.listing import list_source
 from shared.http.client import build_client
 from shared.http.waits import WaitLedger
 from shared.log.interface import NewRecord
-from shared.pagerduty.client import Patience, PagerDutyClient
+from shared.pagerduty.client import PagerDutyClient, Patience
 from shared.sources import Source, plan_sources
 from simulators.pagerduty.account import Sizes, generate_account
 from simulators.pagerduty.app import PagerDutySimulator, create_app

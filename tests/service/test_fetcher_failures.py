@@ -1,0 +1,324 @@
+"""Tests what the fetcher does when PagerDuty refuses, fails, or is not there."""
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from schemas.run import KindResult, KindState
+from services.fetcher.preflight import check_access
+from shared.errors import FatalError
+from shared.pagerduty.client import Patience
+from tests.service.pagerduty_listing import TOKEN, Bench, SimulatorBench, account
+
+USERS = {"path": "/users"}
+
+
+def answers(handler: Callable[[httpx.Request], httpx.Response], **options: Any) -> Bench:
+    return Bench(httpx.MockTransport(handler), **options)
+
+
+def complete(count: int, requests: int) -> KindResult:
+    return KindResult(state=KindState.COMPLETE, announced=count, fetched=count, requests=requests)
+
+
+@pytest.mark.parametrize("status", [402, 403])
+async def test_kind_the_token_may_not_see_is_skipped_with_the_reason(status: int) -> None:
+    bench = SimulatorBench(account())
+    error = {"message": "Account does not have the abilities to perform the action", "code": 2014}
+    headers = {"x-request-id": "req-123"}
+    bench.script({"match": USERS, "action": {"status": status, "body": {"error": error}, "headers": headers}})
+    listed = await bench.list("users")
+    assert listed.result == KindResult(
+        state=KindState.SKIPPED,
+        requests=1,
+        reason=f"GET /users: HTTP {status}: Account does not have the abilities to perform the action "
+        "(code 2014) [x-request-id req-123]; give the token that right, or take users out of the mapping",
+    )
+    assert (await bench.list("teams")).result.state is KindState.COMPLETE
+
+
+async def test_refusal_amid_the_pages_keeps_what_was_read() -> None:
+    bench = SimulatorBench(account(users=250))
+    bench.script({"match": USERS, "after": 2, "action": {"status": 403}})
+    listed = await bench.list("users", concurrency=1)
+    assert (listed.result.state, listed.result.fetched, len(listed.ids)) == (KindState.SKIPPED, 200, 200)
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [("users", KindState.FAILED), ("enrichment/schemas", KindState.SKIPPED)]
+)
+async def test_list_that_does_not_exist_is_not_taken_for_empty(kind: str, state: KindState) -> None:
+    bench = SimulatorBench(account())
+    bench.script({"match": {"path": f"/{kind}"}, "action": {"status": 404}})
+    listed = await bench.list(kind)
+    assert (listed.result.state, listed.result.fetched) == (state, 0)
+    assert "HTTP 404" in listed.result.reason
+
+
+async def test_refused_token_is_fatal_and_names_setting_host_and_region() -> None:
+    bench = SimulatorBench(account(), token="u+wrongTokenABC")
+    with pytest.raises(FatalError) as caught:
+        await check_access(bench.client)
+    assert str(caught.value) == (
+        "PagerDuty at http://pagerduty.test refuses the token (GET /abilities: HTTP 401: Authentication failed "
+        "(code 2006)); put a valid REST API key into OCEAN__INTEGRATION__CONFIG__TOKEN, or, if the account is in "
+        "the other region, set OCEAN__INTEGRATION__CONFIG__API_URL=https://api.eu.pagerduty.com"
+    )
+    assert bench.client.requests == 1
+
+
+async def test_token_is_masked_even_when_the_reply_quotes_it() -> None:
+    def reply(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(401, json={"error": {"message": f"bad key {request.headers['authorization']}"}})
+
+    with pytest.raises(FatalError) as caught:
+        await answers(reply).list("users")
+    assert TOKEN not in str(caught.value)
+    assert "********" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("token", "authorization"),
+    [
+        ("u+classic", "Token token=u+classic"),
+        ("pdus+oauth", "Bearer pdus+oauth"),
+        ("pdeu+o", "Bearer pdeu+o"),
+    ],
+)
+async def test_every_request_carries_credentials_version_and_agent(token: str, authorization: str) -> None:
+    seen: list[httpx.Headers] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers)
+        return httpx.Response(200, json={"ip_allow_lists": []})
+
+    await answers(reply, token=token).list("ip_allow_lists")
+    assert {name: seen[0][name] for name in ("authorization", "accept", "content-type", "user-agent")} == {
+        "authorization": authorization,
+        "accept": "application/vnd.pagerduty+json;version=2",
+        "content-type": "application/json",
+        "user-agent": "pagerport/0/bench/exporter",
+    }
+    assert seen[0]["x-early-access"] == "ip-allow-lists"
+
+
+async def test_rate_limit_is_waited_out_and_told() -> None:
+    bench = SimulatorBench(account(users=120))
+    headers = {"ratelimit-limit": "960", "ratelimit-remaining": "0", "ratelimit-reset": "7"}
+    bench.script({"match": USERS, "times": 1, "action": {"status": 429, "headers": headers}})
+    listed = await bench.list("users")
+    assert listed.result == complete(120, 3)
+    assert [(wait.host, wait.cause) for wait in bench.waits.waits()] == [("PagerDuty", "rate limit")]
+    assert 7 <= bench.waits.waits()[0].seconds <= 8
+
+
+async def test_rate_limit_without_headers_or_body_is_backed_off_from() -> None:
+    bench = SimulatorBench(account(users=120))
+    bench.script({"match": USERS, "times": 2, "action": {"error": "rate_limit_bare"}})
+    listed = await bench.list("users")
+    assert listed.result == complete(120, 4)
+    assert bench.time.seconds > 0
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"status": 500},
+        {"status": 408},
+        {"error": "html"},
+        {"error": "empty"},
+        {"status": 200, "body": "<html>maintenance</html>"},
+        {"status": 200, "body": '{"users": [{"id": '},
+        {"status": 200, "body": []},
+        {"drop": "before"},
+        {"drop": "mid_body"},
+    ],
+    ids=lambda action: "-".join(f"{value}"[:12] for value in action.values()),
+)
+async def test_failure_that_passes_costs_a_request_and_nothing_else(action: dict[str, Any]) -> None:
+    bench = SimulatorBench(account(users=120))
+    bench.script({"match": USERS, "times": 2, "action": action})
+    listed = await bench.list("users")
+    assert listed.result == complete(120, 4)
+    assert len(bench.time.slept) == 2
+
+
+@pytest.mark.parametrize("error", ["errors_string", "error_array", "error_string", "errors_map"])
+async def test_error_of_an_odd_shape_fails_the_kind_with_its_words(error: str) -> None:
+    bench = SimulatorBench(account())
+    bench.script({"match": USERS, "action": {"error": error}})
+    listed = await bench.list("users")
+    assert listed.result.state is KindState.FAILED
+    assert "HTTP 400" in listed.result.reason
+    assert "wrong" in listed.result.reason or "too large" in listed.result.reason
+
+
+async def test_page_that_always_fails_fails_its_kind_while_others_go_through() -> None:
+    bench = SimulatorBench(account(users=250))
+    bench.script({"match": {"path": "/users", "query": {"offset": "100"}}, "action": {"status": 502}})
+    listed = await bench.list("users", concurrency=1)
+    assert listed.result.state is KindState.FAILED or listed.result.fetched == 100
+
+
+async def test_failing_page_is_given_up_when_others_go_through() -> None:
+    bench = SimulatorBench(account(users=450))
+    bench.script({"match": {"path": "/users", "query": {"offset": "100"}}, "action": {"status": 502}})
+    listed = await bench.list("users")
+    assert (listed.result.state, listed.result.fetched) == (KindState.FAILED, 300)
+    assert listed.result.reason == "GET /users: failed 8 times, at last HTTP 502: Bad Gateway"
+
+
+async def test_nothing_going_through_ends_after_the_stall_timeout_and_names_the_host() -> None:
+    bench = SimulatorBench(account(), patience=Patience(stall_timeout_s=120))
+    bench.script({"action": {"status": 503}})
+    with pytest.raises(FatalError) as caught:
+        await bench.list("users")
+    assert bench.time.seconds == pytest.approx(120)
+    assert "http://pagerduty.test" in str(caught.value)
+    assert "HTTP 503" in str(caught.value)
+    assert "OCEAN__SYNC__STALL_TIMEOUT_S" in str(caught.value)
+    assert bench.waits.waits()[0].cause == "HTTP 503"
+
+
+async def test_unreachable_address_is_given_up_soon() -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("Connection refused", request=request)
+
+    bench = answers(refuse)
+    with pytest.raises(FatalError) as caught:
+        await check_access(bench.client)
+    assert bench.time.seconds == pytest.approx(10)
+    assert 3 <= bench.client.requests <= 8
+    assert str(caught.value) == (
+        "PagerDuty cannot be reached at http://pagerduty.test: no connection (Connection refused); check "
+        "OCEAN__INTEGRATION__CONFIG__API_URL, the network and its proxy"
+    )
+
+
+async def test_connection_lost_later_is_waited_for_longer() -> None:
+    calls = 0
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        nonlocal calls
+        calls += 1
+        if 1 < calls < 9:
+            raise httpx.ConnectError("Connection refused", request=request)
+        rows = [{"id": f"PU{calls}"}]
+        return httpx.Response(200, json={"users": rows, "more": calls == 1, "total": None})
+
+    bench = answers(reply)
+    listed = await bench.list("users")
+    assert sorted(listed.ids) == ["PU1", "PU9"]
+    assert bench.time.seconds > 10
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [(301, "", {"location": "https://elsewhere.test/"}), (200, "<html>hello</html>", {}), (405, "no", {})],
+)
+async def test_something_else_at_the_address_is_found_out_before_anything_is_read(
+    status: int, body: str, headers: dict[str, str]
+) -> None:
+    seen: list[str] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        seen.append(str(request.url))
+        return httpx.Response(status, text=body, headers=headers)
+
+    bench = answers(reply)
+    with pytest.raises(FatalError, match="OCEAN__INTEGRATION__CONFIG__API_URL"):
+        await check_access(bench.client)
+    assert bench.time.seconds <= 10
+    assert set(seen) == {"http://pagerduty.test/abilities"}
+
+
+@pytest.mark.parametrize("status", [402, 403, 404])
+async def test_token_without_the_cheapest_list_still_has_access(status: int) -> None:
+    bench = SimulatorBench(account())
+    bench.script({"match": {"path": "/abilities"}, "action": {"status": status}})
+    await check_access(bench.client)
+    assert bench.client.requests == 1
+
+
+async def test_answer_of_another_shape_fails_the_kind() -> None:
+    bench = SimulatorBench(account())
+    bench.script({"match": USERS, "action": {"status": 200, "body": {"people": [], "more": False}}})
+    listed = await bench.list("users")
+    assert listed.result.state is KindState.FAILED
+    assert listed.result.reason == "GET /users: the answer has no 'users'; its keys: more, people"
+
+
+async def test_half_a_surrogate_pair_costs_a_character_not_the_page() -> None:
+    def reply(request: httpx.Request) -> httpx.Response:
+        text = '{"teams": [{"id": "PT1", "name": "half \\ud83d"}, {"id": "PT2"}], "more": false, "total": 2}'
+        return httpx.Response(200, text=text)
+
+    listed = await answers(reply).list("teams")
+    assert listed.result.state is KindState.COMPLETE
+    assert listed.rows == {"PT1": {"id": "PT1", "name": "half ?"}, "PT2": {"id": "PT2"}}
+
+
+async def test_offset_cap_told_by_the_server_ends_the_reading_as_incomplete() -> None:
+    def reply(request: httpx.Request) -> httpx.Response:
+        offset = int(request.url.params["offset"])
+        if offset >= 300:
+            text = "Offset must be less than 10001."
+            body = {"error": {"message": "Arguments Caused Error", "code": 2002, "errors": [text]}}
+            return httpx.Response(400, json=body)
+        rows = [{"id": f"PT{offset + number}"} for number in range(100)]
+        return httpx.Response(200, json={"teams": rows, "more": True, "total": None})
+
+    listed = await answers(reply).list("teams")
+    assert (listed.result.state, listed.result.fetched) == (KindState.INCOMPLETE, 300)
+
+
+async def test_server_that_repeats_its_page_does_not_loop() -> None:
+    def reply(request: httpx.Request) -> httpx.Response:
+        rows = [{"id": f"PT{number}"} for number in range(100)]
+        return httpx.Response(200, json={"teams": rows, "more": True, "total": None})
+
+    listed = await answers(reply).list("teams")
+    assert (listed.result.state, listed.result.fetched, listed.result.requests) == (
+        KindState.INCOMPLETE,
+        100,
+        4,
+    )
+
+
+async def test_cursor_that_repeats_does_not_loop() -> None:
+    def reply(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"triggers": [{"id": "PX"}], "next_cursor": "same"})
+
+    listed = await answers(reply).list("incident_workflows/triggers")
+    assert (listed.result.state, listed.result.fetched, listed.result.requests) == (
+        KindState.INCOMPLETE,
+        1,
+        4,
+    )
+
+
+async def test_page_that_took_too_long_to_arrive_is_read_again() -> None:
+    bench: Bench
+    calls = 0
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            bench.time.seconds += 601
+        return httpx.Response(200, json={"teams": [{"id": f"PT{calls}"}], "more": False, "total": 1})
+
+    bench = answers(reply)
+    listed = await bench.list("teams")
+    assert listed.ids == ["PT2"]
+    assert listed.headers[0].observedat == bench.time.now()
+
+
+async def test_failed_publish_ends_the_listing_with_its_error() -> None:
+    def fail() -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        await SimulatorBench(account(users=350)).list("users", on_publish=fail)

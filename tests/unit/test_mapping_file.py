@@ -1,0 +1,307 @@
+"""Proves that every mistake in a mapping is one line with its place, and that sound mappings load."""
+
+from pathlib import Path
+
+import pytest
+
+from schemas.mapping import MappingFile
+from shared.errors import ConfigurationError
+from shared.mapping_file import check_mapping, load_mapping, parse_mapping, require_sound
+from shared.mapping_text import Place
+
+SOUND = """\
+resources:
+  - kind: incidents
+    selector:
+      query: "true"
+      apiQueryParams:
+        statuses: [triggered, acknowledged]
+        service_ids: [P1]
+    port:
+      entity:
+        mappings:
+          identifier: .id
+          title: .title
+          blueprint: '"pagerdutyIncident"'
+          properties:
+            status: .status
+            note: |
+              .title
+                | ascii_downcase
+          relations:
+            pagerdutyService: .service.id
+"""
+ENTRY = """\
+- kind: services
+  port:
+    entity:
+      mappings: {identifier: .id, blueprint: '"pagerdutyService"'}
+"""
+
+
+def lines_of(text: str) -> list[str]:
+    loaded = parse_mapping(text, "m.yaml")
+    return [f"{problem.severity} {loaded.line(problem)}" for problem in check_mapping(loaded)]
+
+
+def refusal(text: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as raised:
+        parse_mapping(text, "m.yaml")
+    return str(raised.value).split("\n")
+
+
+def changed(before: str, after: str) -> str:
+    assert before in SOUND
+    return SOUND.replace(before, after)
+
+
+def test_a_sound_mapping_has_no_problem_and_knows_its_places() -> None:
+    loaded = parse_mapping(SOUND, "m.yaml")
+
+    assert check_mapping(loaded) == []
+    assert require_sound(loaded) == []
+    assert loaded.config.resources[0].port.entity.mappings.identifier == ".id"
+    assert loaded.places["resources[0].kind"] == Place(2, 11, 2, 11)
+    assert loaded.places["resources[0].port.entity.mappings.blueprint"] == Place(13, 22, 13, 23)
+    assert loaded.places["resources[0].port.entity.mappings.properties.note"] == Place(16, 19, 17, 15)
+
+
+def test_json_with_tabs_and_surrogate_pairs_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "mapping.json"
+    path.write_text(
+        '{\t"resources": [{"kind": "services",\n\t"port": {"entity": {"mappings":'
+        ' {"identifier": ".id", "blueprint": "\\"\\ud83d\\ude00\\"", "title": "\\/1"}}}}]}'
+    )
+
+    with pytest.raises(ConfigurationError, match=r"mapping.json:2:\d+: .*title: does not compile"):
+        require_sound(load_mapping(path))
+
+    blueprint = load_mapping(path).config.resources[0].port.entity.mappings.blueprint
+    assert blueprint == '"😀"'
+
+
+def test_a_list_of_entries_is_read_as_resources_with_its_own_places() -> None:
+    loaded = parse_mapping(ENTRY, "m.yaml")
+
+    assert [resource.kind for resource in loaded.config.resources] == ["services"]
+    assert loaded.places["resources[0].kind"] == Place(1, 9, 1, 9)
+
+
+@pytest.mark.parametrize("root", ["", "mappings:\n", "webhookMappings:\n"])
+def test_the_webhook_format_is_read_with_and_without_root(root: str) -> None:
+    loaded = parse_mapping(f"{root}- blueprint: x\n  entity: {{identifier: .body.id}}\n", "m.yaml")
+
+    assert [webhook.blueprint for webhook in loaded.config.webhook_mappings] == ["x"]
+    assert "webhookMappings[0].blueprint" in loaded.places
+    assert check_mapping(loaded) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", ["m.yaml: is empty; write entries under `resources`"]),
+        ("# nothing\n", ["m.yaml: is empty; write entries under `resources`"]),
+        ("just text", ["m.yaml:1:1: is no mapping; write keys with values, the entries under `resources`"]),
+        (
+            "a: [",
+            ["m.yaml:1:5: not YAML: expected the node content, but found '<stream end>'; correct it there"],
+        ),
+        ("resources: 3", ["m.yaml:1:12: resources: must be a list"]),
+        ("a: 1\nb: 2\na: 3", ["m.yaml:3:1: the key 'a' is there twice, first in line 1; remove one"]),
+        ("a: &a [*a]", ["m.yaml:1:4: an alias that holds itself; write the value out"]),
+        ("? [a]\n: b", ["m.yaml:1:3: a key that is no text; put quotes around it"]),
+        ("[" * 5000, ["m.yaml: nested too deeply; a mapping has about ten levels"]),
+        (
+            "mappings: []\nwebhookMappings: []",
+            ["m.yaml:1:11: mappings: is the same as webhookMappings; write one of them"],
+        ),
+    ],
+)
+def test_what_is_no_mapping_is_refused_with_place_and_next_step(text: str, says: list[str]) -> None:
+    assert refusal(text) == says
+
+
+def test_a_bomb_of_aliases_is_refused() -> None:
+    rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    for n in range(1, 9):
+        rows.append(f"a{n}: &a{n} [" + ", ".join([f"*a{n - 1}"] * 10) + "]")
+
+    (line,) = refusal("\n".join(rows))
+
+    assert "more than 100000 values" in line
+
+
+def test_every_mistake_of_form_is_one_line_at_its_place() -> None:
+    text = """\
+resources:
+- kind: A b
+  port:
+    entity:
+      mappings:
+        identifier: [x]
+        team: {combinator: '"and"'}
+        properties:
+          a:
+          b: {}
+- port: 3
+entityDeletionThreshold: 4
+"""
+
+    assert refusal(text) == [
+        "m.yaml:2:9: resources[0].kind: must be a kind as PagerDuty writes it:"
+        " lower case, digits, `_`, `/`, `-`",
+        "m.yaml:6:21: resources[0].port.entity.mappings.identifier: must be text (a JQ expression)",
+        "m.yaml:6:9: resources[0].port.entity.mappings.blueprint: is missing; add it",
+        "m.yaml:7:15: resources[0].port.entity.mappings.team.rules: is missing; add it",
+        "m.yaml:9:13: resources[0].port.entity.mappings.properties.a: must be text (a JQ expression)",
+        "m.yaml:10:14: resources[0].port.entity.mappings.properties.b: must be text (a JQ expression)",
+        "m.yaml:11:3: resources[1].kind: is missing; add it",
+        "m.yaml:11:9: resources[1].port: must be keys with values",
+        "m.yaml:12:26: entityDeletionThreshold: should be less than or equal to 1",
+    ]
+
+
+M = "resources[0].port.entity.mappings"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            changed("""'"pagerdutyIncident"'""", "pagerdutyIncident"),
+            f"error m.yaml:13:22: {M}.blueprint: pagerdutyIncident is no JQ function;"
+            " a fixed text is written in two sets of quotes: '\"pagerdutyIncident\"'",
+        ),
+        (
+            changed("status: .status", "status: .status | foo"),
+            f"error m.yaml:15:31: {M}.properties.status: does not compile: foo/0 is not defined;"
+            " correct the JQ expression",
+        ),
+        (
+            changed("| ascii_downcase", "| bad_function"),
+            f"error m.yaml:18:19: {M}.properties.note: does not compile: bad_function/0 is not defined;"
+            " correct the JQ expression",
+        ),
+        (
+            changed("title: .title", "title: 'import \"x\" as x; .'"),
+            f"error m.yaml:12:19: {M}.title: does not compile: syntax error, unexpected import;"
+            " correct the JQ expression",
+        ),
+        (
+            changed("title: .title", "titel: .title"),
+            f"warning m.yaml:12:18: {M}.titel: unknown key, ignored; did you mean `title`?",
+        ),
+        (
+            changed('query: "true"', "query: yes"),
+            "warning m.yaml:4:14: resources[0].selector.query: YAML reads plain yes as true or false;"
+            " write true or false, or put quotes around it",
+        ),
+        (
+            changed('query: "true"', "query: '.status // \"x\"\n    | ('"),
+            "error m.yaml:4:14: resources[0].selector.query: does not compile: the expression is not comp",
+        ),
+        (
+            changed('query: "true"', "query: '\"true\"'"),
+            "error m.yaml:4:14: resources[0].selector.query: always gives something else than true or false;"
+            " write a condition",
+        ),
+        (
+            changed('query: "true"', "query: false"),
+            "warning m.yaml:4:14: resources[0].selector.query: is always false: no object is selected",
+        ),
+        (
+            changed("identifier: .id", "identifier: .service.id + .id"),
+            f"warning m.yaml:11:23: {M}.identifier: .service.id may be null: objects become one entity;"
+            " write `(.service.id // …)`",
+        ),
+        (
+            changed("identifier: .id", "identifier: 'null'"),
+            f"error m.yaml:11:23: {M}.identifier: gives no identifier; write an expression like `.id`",
+        ),
+        (
+            changed("kind: incidents", "kind: incident"),
+            "error m.yaml:2:11: resources[0].kind: 'incident' is not a kind PagerDuty lists;",
+        ),
+        (
+            changed("service_ids: [P1]", "services: [P1]"),
+            "error m.yaml:7:19: resources[0].selector.apiQueryParams.services: is not a parameter",
+        ),
+        (
+            SOUND + "webhookMappings:\n- blueprint: pagerdutyIncident\n  entity: {identifier: .body.id}\n",
+            f"error m.yaml:13:22: {M}.blueprint: pagerdutyIncident is also made by a webhook mapping",
+        ),
+        ("resources: []", "error m.yaml:1:1: no resources: nothing would be mapped"),
+    ],
+)
+def test_a_doubtful_mapping_has_one_line_with_place_and_next_step(text: str, says: str) -> None:
+    (line,) = lines_of(text)
+
+    assert line.startswith(says)
+
+
+def test_single_quotes_of_the_peer_are_no_problem() -> None:
+    text = changed("""'"pagerdutyIncident"'""", '''"'pagerdutyIncident'"''')
+
+    assert lines_of(text) == []
+
+
+def test_errors_refuse_the_mapping_and_warnings_do_not() -> None:
+    broken = changed("status: .status", "status: .status |").replace("title: .title", "titel: .title |")
+
+    with pytest.raises(ConfigurationError) as raised:
+        require_sound(parse_mapping(broken, "m.yaml"))
+
+    assert [line.split(": ")[0] for line in str(raised.value).split("\n")] == ["m.yaml:15:30"]
+    warned = require_sound(parse_mapping(changed("title: .title", "titel: .title"), "m.yaml"))
+    assert [problem.severity for problem in warned] == ["warning"]
+
+
+def test_anchors_and_merge_keys_are_written_out() -> None:
+    text = """\
+base: &base {identifier: .id, blueprint: '"a"', title: .x}
+resources:
+- kind: services
+  port: {entity: {mappings: {<<: *base, title: .name}}}
+"""
+
+    mappings = parse_mapping(text, "m.yaml").config.resources[0].port.entity.mappings
+
+    assert (mappings.identifier, mappings.title) == (".id", ".name")
+
+
+def test_dates_and_plain_words_stay_text() -> None:
+    text = changed("service_ids: [P1]", "since: 2024-01-01\n        user_ids: [no, null]")
+
+    params = parse_mapping(text, "m.yaml").config.resources[0].selector.api_query_params
+
+    assert params["since"] == "2024-01-01"
+    assert params["user_ids"] == [False, None]
+
+
+def test_property_names_that_are_yaml_booleans_stay_names() -> None:
+    mapping = parse_mapping(changed("status: .status", "on: .status"), "m.yaml").config
+
+    assert "on" in mapping.resources[0].port.entity.mappings.properties
+
+
+def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes(b"resources: \xe9")
+    with (tmp_path / "large.yaml").open("wb") as large:
+        large.truncate(5 * 1024 * 1024)
+
+    for name, says in (
+        ("missing.yaml", "cannot be read: No such file or directory; name the mapping file"),
+        ("", "cannot be read: Is a directory; name the mapping file"),
+        ("latin.yaml", "byte 12 is not UTF-8; save it as UTF-8"),
+        ("large.yaml", "larger than 4 MiB; is it the mapping?"),
+    ):
+        path = tmp_path / name if name else tmp_path
+        with pytest.raises(ConfigurationError) as raised:
+            load_mapping(path)
+        assert str(raised.value) == f"{path}: {says}"
+
+
+def test_the_loaded_mapping_is_what_the_model_reads() -> None:
+    loaded = parse_mapping(SOUND, "m.yaml")
+
+    assert loaded.config == MappingFile.model_validate(loaded.config.model_dump(by_alias=True))

@@ -1,0 +1,291 @@
+"""Tests how the embedded log treats its file: versions, mistakes, the lock, prefixes, temporary logs."""
+
+import asyncio
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from schemas.topics import COMMANDS, RUNS, raw_topic
+from shared.errors import ConfigurationError
+from shared.log.interface import Committed, NewRecord, TopicPartition
+from shared.log.sqlite import SqliteLog
+from shared.log.sqlite_schema import STEPS, VERSION, migrate
+
+RAW = raw_topic("users")
+PLACE = TopicPartition(COMMANDS.name, 0)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log.sqlite"
+
+
+async def write_one(path: Path, *, prefix: str = "") -> None:
+    """Make a durable log with one command and one commit."""
+    log = await SqliteLog.open(path, durable=True, consuming=True, prefix=prefix)
+    await log.create_topics([COMMANDS.name])
+    await log.append([NewRecord(COMMANDS.name, b"k", b"v")])
+    await log.commit("g", {PLACE: Committed(1, "m")})
+    await log.close()
+
+
+def sql(path: Path, statement: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(statement).fetchall()
+        connection.commit()
+        return rows
+
+
+async def refusal(path: Path, *, durable: bool = True, consuming: bool = True) -> str:
+    with pytest.raises(ConfigurationError) as raised:
+        await SqliteLog.open(path, durable=durable, consuming=consuming)
+    message = str(raised.value)
+    assert "\n" not in message
+    return message
+
+
+def content(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def write_text(path: Path) -> None:
+    path.write_text("port: {}\n" * 1000)
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(entry.name for entry in directory.iterdir())
+
+
+async def values(log: SqliteLog, place: TopicPartition) -> list[bytes | None]:
+    return [record.value for record in await log.read({place: 0}, max_records=100, wait_s=0)]
+
+
+# versions
+
+
+async def test_new_file_has_the_version_of_this_release(path: Path) -> None:
+    await write_one(path)
+    assert sql(path, "PRAGMA user_version") == [(VERSION,)]
+
+
+async def test_file_of_version_0_is_brought_to_this_version(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 0")
+        connection.execute("VACUUM")
+    await write_one(path)
+    assert sql(path, "PRAGMA user_version") == [(VERSION,)]
+
+
+async def test_file_of_an_older_version_keeps_its_records(path: Path) -> None:
+    await write_one(path)
+
+    def add_table(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE later (id INTEGER)")
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrate(connection, path, [*STEPS, add_table])
+    assert sql(path, "PRAGMA user_version") == [(VERSION + 1,)]
+    assert sql(path, "SELECT count(*) FROM later") == [(0,)]
+    assert sql(path, "SELECT next_offset, metadata FROM commits") == [(1, "m")]
+    assert sql(path, "SELECT count(*) FROM chunks") == [(1,)]
+
+
+def test_migration_that_fails_changes_nothing(path: Path) -> None:
+    def fail(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE half (id INTEGER)")
+        raise sqlite3.OperationalError("disk full")
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        with pytest.raises(sqlite3.OperationalError):
+            migrate(connection, path, [*STEPS, fail])
+        assert connection.execute("SELECT name FROM sqlite_schema").fetchall() == []
+        assert connection.execute("PRAGMA user_version").fetchall() == [(0,)]
+
+
+async def test_file_of_a_newer_release_is_refused_and_left_alone(path: Path) -> None:
+    await write_one(path)
+    sql(path, "PRAGMA user_version = 99")
+    before = content(path)
+    assert await refusal(path) == (
+        f"{path} was written by a newer pagerport (file version 99, this one knows {VERSION}); "
+        "upgrade pagerport or point OCEAN__LOG__FILE to another path"
+    )
+    assert content(path) == before
+
+
+# mistakes
+
+
+async def test_sqlite_file_of_another_program_is_refused(path: Path) -> None:
+    sql(path, "CREATE TABLE theirs (id INTEGER)")
+    assert "another program" in await refusal(path)
+    assert sql(path, "SELECT name FROM sqlite_schema") == [("theirs",)]
+
+
+async def test_file_that_is_not_sqlite_is_refused(path: Path) -> None:
+    write_text(path)
+    assert f"cannot use {path} as the log (file is not a database)" in await refusal(path)
+
+
+async def test_directory_is_refused(tmp_path: Path) -> None:
+    assert f"cannot use {tmp_path} as the log" in await refusal(tmp_path)
+
+
+async def test_missing_directory_is_refused(tmp_path: Path) -> None:
+    assert "needs a directory that exists" in await refusal(tmp_path / "nowhere" / "log.sqlite")
+
+
+async def test_missing_file_is_refused_to_those_who_only_read(path: Path) -> None:
+    assert "pagerport run" in await refusal(path, consuming=False)
+    assert names(path.parent) == []
+
+
+async def test_file_that_may_not_be_written_is_refused() -> None:
+    path = Path("/proc/version")  # Not even root can write it, nor lock beside it.
+    assert await refusal(path) == (
+        "cannot write /proc/version.lock (No such file or directory); OCEAN__LOG__FILE needs a directory that "
+        "exists and that pagerport may write"
+    )
+    assert f"cannot use {path} as the log" in await refusal(path, consuming=False)
+
+
+async def test_refused_open_leaves_no_lock_behind(path: Path) -> None:
+    write_text(path)
+    await refusal(path)
+    assert names(path.parent) == ["log.sqlite"]
+
+
+async def test_topic_with_another_partition_count_is_refused(path: Path) -> None:
+    log = await SqliteLog.open(path, durable=True, consuming=True)
+    await log.create_topics([RAW])
+    await log.close()
+    sql(path, "DELETE FROM partitions WHERE partition = 5")
+    assert f"topic {RAW} in {path} has 5 partitions, this pagerport needs 6" in await refusal(path)
+
+
+# who may use it
+
+
+async def test_second_consumer_is_told_who_holds_the_file(path: Path) -> None:
+    log = await SqliteLog.open(path, durable=True, consuming=True)
+    assert f"is in use by the process with pid {os.getpid()}" in await refusal(path)
+    await log.close()
+    await (await SqliteLog.open(path, durable=True, consuming=True)).close()
+
+
+async def test_reader_beside_the_consumer_reads_and_appends(path: Path) -> None:
+    consumer = await SqliteLog.open(path, durable=True, consuming=True)
+    await consumer.create_topics([COMMANDS.name])
+    await consumer.append([NewRecord(COMMANDS.name, b"k", b"first")])
+    beside = await SqliteLog.open(path, durable=True, consuming=False)
+    assert await values(beside, PLACE) == [b"first"]
+    await beside.append([NewRecord(COMMANDS.name, b"k", b"second")])
+    await consumer.append([NewRecord(COMMANDS.name, b"k", b"third")])
+    assert await beside.end_offsets([PLACE]) == await consumer.end_offsets([PLACE]) == {PLACE: 3}
+    assert await values(consumer, PLACE) == await values(beside, PLACE) == [b"first", b"second", b"third"]
+    await beside.close()
+    await consumer.close()
+
+
+async def test_reader_beside_the_consumer_may_neither_join_nor_clean_up(path: Path) -> None:
+    await write_one(path)
+    beside = await SqliteLog.open(path, durable=True, consuming=False)
+    with pytest.raises(ConfigurationError, match="not for consuming"):
+        await beside.assignment("g", lambda _: True, _Deaf())
+    with pytest.raises(ConfigurationError, match="not for cleaning up"):
+        await beside.maintain(0)
+    await beside.close()
+
+
+async def test_topic_made_by_another_process_is_found(path: Path) -> None:
+    await write_one(path)
+    consumer = await SqliteLog.open(path, durable=True, consuming=True)
+    beside = await SqliteLog.open(path, durable=True, consuming=False)
+    await consumer.create_topics([RUNS.name])
+    await beside.append([NewRecord(RUNS.name, b"k", b"v")])
+    assert await values(consumer, TopicPartition(RUNS.name, 0)) == [b"v"]
+    await beside.close()
+    await consumer.close()
+
+
+async def test_prefixes_keep_installations_apart(path: Path) -> None:
+    await write_one(path)
+    log = await SqliteLog.open(path, durable=True, consuming=True, prefix="eu.")
+    assert await log.partitions(lambda _: True) == []
+    await log.create_topics([COMMANDS.name])
+    await log.append([NewRecord(COMMANDS.name, b"k", b"eu")])
+    assert await values(log, PLACE) == [b"eu"]
+    assert await log.committed("g", [PLACE]) == {}
+    await log.close()
+    log = await SqliteLog.open(path, durable=True, consuming=True)
+    assert await log.partitions(lambda _: True) == [PLACE]
+    assert await values(log, PLACE) == [b"v"]
+    assert await log.committed("g", [PLACE]) == {PLACE: Committed(1, "m")}
+    await log.close()
+
+
+# what stays behind
+
+
+async def test_closed_log_is_one_file(path: Path) -> None:
+    await write_one(path)
+    assert names(path.parent) == ["log.sqlite"]
+
+
+async def test_appends_under_way_are_written_before_the_file_closes(path: Path) -> None:
+    log = await SqliteLog.open(path, durable=True, consuming=True)
+    await log.create_topics([COMMANDS.name])
+    appending = asyncio.create_task(log.append([NewRecord(COMMANDS.name, b"k", b"v")]))
+    await asyncio.sleep(0)
+    await log.close()
+    assert [position.offset for position in await appending] == [0]
+    with pytest.raises(RuntimeError, match="closed"):
+        await log.append([NewRecord(COMMANDS.name, b"k", b"v")])
+    await log.close()
+
+
+async def test_temporary_log_leaves_nothing() -> None:
+    log = await SqliteLog.temporary()
+    directory = log.path.parent
+    assert directory.stat().st_mode & 0o077 == 0
+    await log.close()
+    assert not directory.exists()
+
+
+async def test_temporary_log_can_be_kept_where_it_is() -> None:
+    log = await SqliteLog.temporary()
+    await log.close(keep=True)
+    assert names(log.path.parent) == [log.path.name]
+    log.path.unlink()
+    log.path.parent.rmdir()
+
+
+async def test_temporary_log_can_be_moved_and_opened_as_a_durable_one(path: Path) -> None:
+    log = await SqliteLog.temporary()
+    await log.create_topics([COMMANDS.name])
+    await log.append([NewRecord(COMMANDS.name, b"k", b"v")])
+    directory = log.path.parent
+    await log.keep_as(path)
+    assert not directory.exists()
+    kept = await SqliteLog.open(path, durable=True, consuming=False)
+    assert await values(kept, PLACE) == [b"v"]
+    await kept.close()
+    assert names(path.parent) == ["log.sqlite"]
+
+
+async def test_temporary_log_that_cannot_be_moved_stays(tmp_path: Path) -> None:
+    log = await SqliteLog.temporary()
+    with pytest.raises(ConfigurationError, match=f"kept as {log.path}"):
+        await log.keep_as(tmp_path / "nowhere" / "log.sqlite")
+    assert log.path.exists()
+    log.path.unlink()
+    log.path.parent.rmdir()
+
+
+class _Deaf:
+    async def on_assigned(self, partitions: frozenset[TopicPartition]) -> None: ...
+
+    async def on_revoked(self, partitions: frozenset[TopicPartition]) -> None: ...
