@@ -345,8 +345,8 @@ class Consumer:
 
     async def _pause(self, delay_s: float) -> None:
         if not self._is_stopping:
-            await self._interruptible(_awaited(self._sleep(delay_s)))
+            await self._interruptible(self._nap(delay_s))
 
-
-async def _awaited(wait: Awaitable[None]) -> None:
-    await wait
+    async def _nap(self, delay_s: float) -> None:
+        # The sleep is made inside the task: one that is cancelled before it begins leaves nothing unawaited.
+        await self._sleep(delay_s)

@@ -70,17 +70,6 @@ class Source:
     complete_by_design: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """What an entry asks of its kind's list, read and checked."""
-
-    index: int
-    includes: Values
-    values: Mapping[str, Values]
-    """Parameter to its values as they travel, the kind's defaults too; relative bounds stay relative."""
-    bounds: tuple[datetime | None, datetime | None]
-
-
 def plan_sources(
     config: MappingFile, *, kinds: Collection[str] | None = None, now: datetime
 ) -> tuple[Source, ...]:
@@ -99,11 +88,11 @@ def plan_sources(
         ConfigurationError: An unknown kind, an unknown parameter or a value that cannot be; the message names
             the entry and what is allowed.
     """
-    entries: dict[str, list[_Entry]] = {}
+    entries: dict[str, list[EntryParameters]] = {}
     for index, resource in enumerate(config.resources):
         kind = _kind_of(resource.kind, index)
         entries.setdefault(kind.name, []).append(
-            _read_entry(kind, index, resource.selector.api_query_params, now)
+            read_entry(kind, index, resource.selector.api_query_params, now)
         )
     for name in kinds or ():
         if kind_named(name).name not in entries:
@@ -126,77 +115,14 @@ def _kind_of(name: str, index: int) -> Kind:
         raise ConfigurationError(f"resources[{index}].kind: {error}") from None
 
 
-def _read_entry(kind: Kind, index: int, params: Mapping[str, JsonValue], now: datetime) -> _Entry:
-    values: dict[str, Values] = {name: (text,) for name, text in kind.defaults.items()}
-    includes: Values = ()
-    bounds: dict[str, datetime] = {}
-    for name, value in params.items():
-        place = f"resources[{index}] ({kind.name}): apiQueryParams.{name}"
-        if name != "include" and name not in kind.parameters:
-            allowed = [*(["include"] if kind.includes else []), *kind.parameters]
-            takes = ", ".join(sorted(allowed)) or "none"
-            raise ConfigurationError(f"{place} is not a parameter of PagerDuty's list; it takes: {takes}")
-        if value is None or value == []:
-            continue
-        try:
-            if name == "include":
-                includes = _read_includes(kind, value)
-            elif name in BOUNDS:
-                if (bound := _read_bound(name, value, kind.parameters[name], now)) is not None:
-                    bounds[name], text = bound
-                    values[name] = (text,)
-            else:
-                values[name] = _read_value(name, value, kind.parameters[name])
-        except ValueError as error:
-            raise ConfigurationError(f"{place}: {error}") from None
-    since, until = bounds.get("since"), bounds.get("until")
-    fixed = all(isinstance(params[name], str) for name in bounds)
-    if fixed and since is not None and until is not None and until < since:
-        raise ConfigurationError(f"resources[{index}] ({kind.name}): apiQueryParams.since lies after until")
-    return _Entry(index=index, includes=includes, values=values, bounds=(since, until))
-
-
-def _read_includes(kind: Kind, value: JsonValue) -> Values:
-    includes = as_texts(value)
-    unknown = [name for name in includes if name not in kind.includes]
-    if unknown:
-        takes = ", ".join(kind.includes) or "none"
-        raise ValueError(f"{', '.join(unknown)} cannot be included; PagerDuty takes: {takes}")
-    return includes
-
-
-def _read_bound(name: str, value: JsonValue, form: Form, now: datetime) -> tuple[datetime, str] | None:
-    """Return a bound, and a text for it that does not change with `now`; None: it says nothing."""
-    months = months_from(value) if form is Form.MONTHS else None
-    if months is None:
-        at = as_instant(as_text(value))
-        return at, instant_text(at)
-    # No months is no bound: so existing mappings mean it. Source: port-labs/ocean, integrations/pagerduty.
-    if months == 0:
-        return None
-    return (now - months * MONTH if name == "since" else now + months * MONTH), f"{months:g} months"
-
-
-def _read_value(name: str, value: JsonValue, form: Form) -> Values:
-    if name == ALL_HISTORY and value != "all":
-        raise ValueError("takes only `all`; give since and until instead")
-    match form:
-        case Form.LIST:
-            return tuple(sorted(set(as_texts(value))))
-        case Form.BOOLEAN:
-            return (as_boolean(value),)
-        case _:
-            return (as_text(value),)
-
-
-def _plan_kind(kind: Kind, entries: Sequence[_Entry], now: datetime) -> list[Source]:
+def _plan_kind(kind: Kind, entries: Sequence[EntryParameters], now: datetime) -> list[Source]:
     """Group a kind's entries by what only PagerDuty can judge."""
     local = LOCAL_PARAMETERS.get(kind.name, frozenset()) | {ORDER, ALL_HISTORY}
     foreign = {entry.index: {n: v for n, v in entry.values.items() if n not in local} for entry in entries}
     names = sorted({name for held in foreign.values() for name in held})
     apart = [name for name in names if len({held.get(name) for held in foreign.values()}) > 1]
 
-    def canonical(entry: _Entry) -> str:
+    def canonical(entry: EntryParameters) -> str:
         held = foreign[entry.index]
         usual = {name: (text,) for name, text in kind.defaults.items()}
         own = {name: held[name] for name in apart if name in held and held[name] != usual.get(name)}
@@ -206,7 +132,7 @@ def _plan_kind(kind: Kind, entries: Sequence[_Entry], now: datetime) -> list[Sou
     return [_source(kind, parameters, list(members), now) for parameters, members in grouped]
 
 
-def _source(kind: Kind, parameters: str, entries: Sequence[_Entry], now: datetime) -> Source:
+def _source(kind: Kind, parameters: str, entries: Sequence[EntryParameters], now: datetime) -> Source:
     window = _unite_windows(kind, entries, now) if kind.time_filter else None
     return Source(
         kind=kind.name,
@@ -219,7 +145,7 @@ def _source(kind: Kind, parameters: str, entries: Sequence[_Entry], now: datetim
     )
 
 
-def _unite_queries(kind: Kind, entries: Sequence[_Entry]) -> Query:
+def _unite_queries(kind: Kind, entries: Sequence[EntryParameters]) -> Query:
     """Return what goes to PagerDuty: what every entry has, values united; the mapper judges the rest."""
     includes = {name for entry in entries for name in entry.includes}
     pairs = [("include[]", name) for name in includes]
@@ -241,7 +167,7 @@ def _unite_queries(kind: Kind, entries: Sequence[_Entry]) -> Query:
     return tuple(sorted(pairs))
 
 
-def _unite_windows(kind: Kind, entries: Sequence[_Entry], now: datetime) -> Window:
+def _unite_windows(kind: Kind, entries: Sequence[EntryParameters], now: datetime) -> Window:
     """Return the shortest span that holds what every entry asks for."""
     windows = [_window(kind, entry, now) for entry in entries]
     starts = [window.since for window in windows if window.since is not None]
@@ -252,7 +178,7 @@ def _unite_windows(kind: Kind, entries: Sequence[_Entry], now: datetime) -> Wind
     )
 
 
-def _window(kind: Kind, entry: _Entry, now: datetime) -> Window:
+def _window(kind: Kind, entry: EntryParameters, now: datetime) -> Window:
     """Return an entry's own span. Explicit bounds always: PagerDuty's own default is a month at most.
 
     Source: PagerDuty REST API, List incidents; a single bound there means one month.

@@ -14,6 +14,8 @@ REQUESTS_PER_MINUTE = 960
 """Of one token. Source: PagerDuty REST API, Rate Limits."""
 WINDOW_S = 60.25
 """A little over a minute: requests reach the server with other distances than they left us with."""
+SHORTEST_WAIT_S = 0.001
+"""A remainder of rounding must not be waited for without end."""
 SAME_WINDOW_S = 2.0
 """Two ends of a server window closer than this are the same one: the header counts whole seconds."""
 _ACCOUNT = ""
@@ -70,12 +72,12 @@ class RateBudget:
         """Return when a request of the scope could be sent."""
         while (wait_s := self.wait_s(scope)) > 0:
             with self._waits.waiting(_HOST, _CAUSE):
-                await self._sleep(wait_s)
+                await self._sleep(max(wait_s, SHORTEST_WAIT_S))
 
     def wait_s(self, scope: str) -> float:
         """Return the seconds until a request of the scope could be sent; 0: now."""
         now_s = self._clock()
-        while self._sent and self._sent[0] <= now_s - WINDOW_S:
+        while self._sent and self._sent[0] + WINDOW_S <= now_s:
             self._sent.popleft()
         wait_s = 0.0
         if len(self._sent) >= self._limit:

@@ -88,6 +88,7 @@ class _Listing:
         self._on_progress = on_progress
         self._announced: int | None = None
         self._tallies: list[Tally] = []
+        self._totals: dict[tuple[Query, Span], int | None] = {}
         self._shortcomings: list[str] = []
         self.reader = make_reader(self.tell)
 
@@ -145,9 +146,14 @@ class _Listing:
 
     async def _read_list(self, query: Query, span: Span | None, *, part: bool = False) -> int | None:
         """Read one list, cut in halves where it is longer than PagerDuty pages through; return its total."""
+        if span is not None and (query, span) in self._totals:
+            # Neighbouring windows share a second: a burst in it is read once.
+            return self._totals[query, span]
         whole = query if span is None else (*query, *span.query)
         first = await self.reader.first(whole)
         total = first.page.total
+        if span is not None:
+            self._totals[query, span] = total
         if not part:
             self._announce(total)
         halves = bisect_span(span) if span is not None and total is not None and total > ROW_CAP else None

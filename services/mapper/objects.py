@@ -1,6 +1,8 @@
 """Maps one raw object to its entity changes, counts and failures."""
 
 import json
+import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,11 +25,12 @@ from services.mapper.evaluate import (
 from services.mapper.merge import Key, key_of, merge_made
 from services.mapper.plan_shape import EntryPlan, Plan, TopicPlan
 from services.mapper.programs import Rows, TopicPrograms
-from shared.jq_engine import ExpressionError, Json, LibjqEngine
+from shared.jq_engine import Json
 from shared.jq_text import names_key
 
 UPSERT: Final = "upsert"
 DELETE: Final = "delete"
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,6 @@ class ObjectMapper:
             "delete_dependents": plan["delete_dependents"],
         }
         self._topics = {name: _Topic(topic) for name, topic in plan["topics"].items()}
-        self._normalise = LibjqEngine().compile(".")
 
     def map_object(self, raw: RawObject) -> Mapped:
         """Return what the mapping makes of an object. Nothing that it holds raises."""
@@ -136,19 +138,10 @@ class ObjectMapper:
         try:
             document = orjson.loads(text)
         except ValueError:
-            # Lone surrogates and numbers out of range are JSON to libjq, which replaces them.
-            document, text = self._read_leniently(text)
+            document, text = _read_leniently(text)
         if type(document) is not dict:
             raise ValueError(f"the value is a {type(document).__name__}, not an object")
         return document, text
-
-    def _read_leniently(self, text: str) -> tuple[Json, str]:
-        try:
-            found = self._normalise.first(text)
-            text = json.dumps(found[0] if found else None, allow_nan=False)
-            return orjson.loads(text), text
-        except (ExpressionError, ValueError) as error:
-            raise ValueError(f"the value is not JSON: {error}") from None
 
     def _map_present(
         self, topic: "_Topic", raw: RawObject, document: dict[str, Json], text: str, mapped: Mapped
@@ -344,6 +337,33 @@ def _class_of(gathered: _Gathered) -> Count:
     if reasons:
         return Count.REJECTED
     return Count.MAPPED if gathered.made or gathered.unknown or gathered.listed else Count.FILTERED
+
+
+def _read_leniently(text: str) -> tuple[Json, str]:
+    """Read what JSON's grammar allows and no other system will take.
+
+    A title that was cut inside an emoji has half a surrogate pair: it becomes U+FFFD. A number out of range
+    becomes the largest there is, as in jq.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        document = json.loads(text, parse_float=_in_range, parse_constant=_no_constant)
+        text = _SURROGATES.sub("\ufffd", json.dumps(document, ensure_ascii=False))
+        return orjson.loads(text), text
+    except RecursionError:
+        raise ValueError("the value is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"the value is not JSON: {error}") from None
+
+
+def _in_range(text: str) -> float:
+    return max(-sys.float_info.max, min(sys.float_info.max, float(text)))
+
+
+def _no_constant(name: str) -> Json:
+    raise ValueError(f"{name} is no JSON value")
 
 
 def _json_bytes(value: dict[str, Json]) -> bytes:

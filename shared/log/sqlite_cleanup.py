@@ -127,11 +127,12 @@ def expire(store: Store, place: TopicPartition, before_ms: int) -> None:
     """Remove the chunks at the partition's start that were appended before a time, and move its start."""
     with store.transaction():
         lane = store.lanes[place]
-        # Only what precedes the first young chunk: offsets that can be read begin somewhere and have no holes.
+        # Only what precedes the first young chunk: the start is one offset, behind which nothing is missing.
         (newest_old,) = store.connection.execute(
             """
             SELECT max(id) FROM chunks WHERE id >= :low AND id < coalesce(
-                (SELECT min(id) FROM chunks WHERE id >= :low AND id < :high AND timestamp_ms >= :before_ms), :high)
+                (SELECT min(id) FROM chunks WHERE id >= :low AND id < :high AND timestamp_ms >= :before_ms),
+                :high)
             """,
             {"low": lane.row(0), "high": lane.row(lane.end), "before_ms": before_ms},
         ).fetchone()

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from shared.errors import ConfigurationError
+from shared.settings.choices import EventListenerType
 from shared.settings.mistakes import json_mistakes, validation_mistakes
 from shared.settings.model import PREFIX, Settings
 from shared.settings.names import groups, variables
@@ -54,7 +55,7 @@ def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
         raise ConfigurationError("\n".join(validation_mistakes(error))) from None
     except SettingsError as error:
         raise ConfigurationError(f"settings cannot be read: {error}; see `pagerport settings`") from None
-    settings._warnings = (*_unknown(flat), *_in_clear(settings))
+    settings._warnings = (*_unknown(flat), *_in_clear(settings), *_replaced_listener(settings))
     settings._sources = sources
     return settings
 
@@ -135,6 +136,14 @@ def _in_clear(settings: Settings) -> list[str]:
         for name, url in urls.items()
         if url.startswith("http://") and not _is_loopback(urlsplit(url).hostname or "")
     ]
+
+
+def _replaced_listener(settings: Settings) -> list[str]:
+    """Return a warning for an event listener of the peer that pagerport has no need of."""
+    chosen = settings.event_listener.type
+    if chosen in {EventListenerType.POLLING, EventListenerType.ONCE}:
+        return []
+    return [f"OCEAN__EVENT_LISTENER: {chosen} is run as POLLING; a `sync` runs once either way"]
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,6 +1,5 @@
 """Defines every setting: type, bound, unit, default, description; names are the peer's where it has them."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -12,42 +11,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared.settings.choices import Deletes, EventListenerType, LogFormat, LogLevel
 from shared.settings.sources import DotEnvSource, EnvironmentSource
 from shared.settings.values import Credential, Identifier, LowerCase, Secret, Text, UpperCase, Url
 
 PREFIX: Final = "OCEAN__"
 DELIMITER: Final = "__"
-
-
-class EventListenerType(StrEnum):
-    """How resyncs are asked for."""
-
-    POLLING = "POLLING"
-    ONCE = "ONCE"
-
-
-class Deletes(StrEnum):
-    """What is done with entities whose object is gone."""
-
-    ON = "on"
-    DRY_RUN = "dry_run"
-    OFF = "off"
-
-
-class LogLevel(StrEnum):
-    """The least severe log line that is written."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class LogFormat(StrEnum):
-    """How log lines look."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 class _Group(BaseModel):
@@ -126,7 +95,7 @@ class EventListenerSettings(_Group):
     type: Annotated[
         EventListenerType,
         UpperCase,
-        Field(description="`ONCE` or `POLLING`; also as OCEAN__EVENT_LISTENER, plain or JSON."),
+        Field(description="`ONCE` or `POLLING`, also as OCEAN__EVENT_LISTENER, plain or JSON; others run as POLLING."),
     ] = EventListenerType.POLLING
     interval_s: Annotated[
         float,

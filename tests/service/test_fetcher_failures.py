@@ -61,11 +61,15 @@ async def test_refused_token_is_fatal_and_names_setting_host_and_region() -> Non
     bench = SimulatorBench(account(), token="u+wrongTokenABC")
     with pytest.raises(FatalError) as caught:
         await check_access(bench.client)
-    assert str(caught.value) == (
-        "PagerDuty at http://pagerduty.test refuses the token (GET /abilities: HTTP 401: Authentication failed "
-        "(code 2006)); put a valid REST API key into OCEAN__INTEGRATION__CONFIG__TOKEN, or, if the account is in "
-        "the other region, set OCEAN__INTEGRATION__CONFIG__API_URL=https://api.eu.pagerduty.com"
+    said = str(caught.value)
+    assert said.startswith(
+        "PagerDuty at http://pagerduty.test refuses the token (GET /abilities: HTTP 401: Authentication "
     )
+    assert said.endswith(
+        "put a valid REST API key into OCEAN__INTEGRATION__CONFIG__TOKEN, or, if the account is in the other "
+        "region, set OCEAN__INTEGRATION__CONFIG__API_URL=https://api.eu.pagerduty.com"
+    )
+    assert "wrongToken" not in said
     assert bench.client.requests == 1
 
 
@@ -155,13 +159,6 @@ async def test_error_of_an_odd_shape_fails_the_kind_with_its_words(error: str) -
     assert "wrong" in listed.result.reason or "too large" in listed.result.reason
 
 
-async def test_page_that_always_fails_fails_its_kind_while_others_go_through() -> None:
-    bench = SimulatorBench(account(users=250))
-    bench.script({"match": {"path": "/users", "query": {"offset": "100"}}, "action": {"status": 502}})
-    listed = await bench.list("users", concurrency=1)
-    assert listed.result.state is KindState.FAILED or listed.result.fetched == 100
-
-
 async def test_failing_page_is_given_up_when_others_go_through() -> None:
     bench = SimulatorBench(account(users=450))
     bench.script({"match": {"path": "/users", "query": {"offset": "100"}}, "action": {"status": 502}})
@@ -247,7 +244,7 @@ async def test_answer_of_another_shape_fails_the_kind() -> None:
     bench.script({"match": USERS, "action": {"status": 200, "body": {"people": [], "more": False}}})
     listed = await bench.list("users")
     assert listed.result.state is KindState.FAILED
-    assert listed.result.reason == "GET /users: the answer has no 'users'; its keys: more, people"
+    assert listed.result.reason == "GET /users: the answer has no 'users'; it has more, people"
 
 
 async def test_half_a_surrogate_pair_costs_a_character_not_the_page() -> None:

@@ -1,4 +1,4 @@
-"""Proves that what is evaluated natively gives what libjq gives, and that constants and paths are recognised."""
+"""Proves that what is evaluated natively gives what libjq gives, and what a text says of itself."""
 
 import json
 

@@ -164,7 +164,7 @@ def test_mistake_is_told_in_one_line(
 
 
 def test_every_mistake_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = refusal(monkeypatch, HTTP__PORT="x", EVENT_LISTENER="KAFKA", MAPPER__WORKERS="0")
+    lines = refusal(monkeypatch, HTTP__PORT="x", EVENT_LISTENER="PIGEON", MAPPER__WORKERS="0")
 
     assert [line.split(":")[0] for line in lines] == [
         "OCEAN__EVENT_LISTENER__TYPE",
@@ -268,3 +268,19 @@ def test_webhook_secrets_are_split_for_a_rotation() -> None:
     settings = Settings.model_validate({"integration": {"config": {"webhookSecret": "one1,,two2"}}})
 
     assert settings.integration.config.webhook_secrets == (SecretStr("one1"), SecretStr("two2"))
+
+
+@pytest.mark.parametrize("listener", ["KAFKA", '{"type":"WEBHOOK","appHost":"https://a.example"}'])
+def test_event_listeners_of_the_peer_are_accepted_with_one_warning(
+    monkeypatch: pytest.MonkeyPatch, listener: str
+) -> None:
+    monkeypatch.setenv("OCEAN__EVENT_LISTENER", listener)
+    warnings = load_settings(None).warnings
+    assert [text.split(":")[0] for text in warnings] == ["OCEAN__EVENT_LISTENER"]
+    assert "run as POLLING" in warnings[0]
+
+
+def test_unknown_event_listener_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCEAN__EVENT_LISTENER", "CARRIER_PIGEON")
+    with pytest.raises(ConfigurationError, match="OCEAN__EVENT_LISTENER.*POLLING"):
+        load_settings(None)

@@ -146,8 +146,8 @@ async def test_missing_file_is_refused_to_those_who_only_read(path: Path) -> Non
 async def test_file_that_may_not_be_written_is_refused() -> None:
     path = Path("/proc/version")  # Not even root can write it, nor lock beside it.
     assert await refusal(path) == (
-        "cannot write /proc/version.lock (No such file or directory); OCEAN__LOG__FILE needs a directory that "
-        "exists and that pagerport may write"
+        "cannot write /proc/version.lock (No such file or directory); OCEAN__LOG__FILE needs a directory "
+        "that exists and that pagerport may write"
     )
     assert f"cannot use {path} as the log" in await refusal(path, consuming=False)
 

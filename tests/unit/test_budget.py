@@ -1,0 +1,172 @@
+"""Tests that the budget is never exceeded and nearly used up."""
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.fetcher.budget import RateBudget
+from shared.http.waits import WaitLedger
+
+
+@dataclass
+class Time:
+    """A clock that only sleeping moves."""
+
+    seconds: float = 0.0
+
+    def clock(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+def make(per_minute: int = 960) -> tuple[RateBudget, Time, WaitLedger]:
+    time = Time()
+    waits = WaitLedger(time.clock)
+    return RateBudget(waits, per_minute=per_minute, clock=time.clock, sleep=time.sleep), time, waits
+
+
+def headers(left: int, reset_s: float, limit: int = 960) -> dict[str, str]:
+    return {
+        "ratelimit-limit": str(limit),
+        "ratelimit-remaining": str(left),
+        "ratelimit-reset": str(reset_s),
+    }
+
+
+async def spend(budget: RateBudget, scope: str = "/users") -> None:
+    await budget.wait(scope)
+    assert budget.take(scope)
+
+
+def most_in_a_minute(sent: list[float]) -> int:
+    most, first = 0, 0
+    for last, at in enumerate(sent):
+        while sent[first] <= at - 60:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    pauses=st.lists(st.sampled_from([0.0, 0.0, 0.001, 0.05, 3.0]), min_size=1, max_size=60),
+    per_minute=st.integers(1, 60),
+)
+def test_no_minute_holds_more_requests_than_allowed(pauses: list[float], per_minute: int) -> None:
+    budget, time, _ = make(per_minute)
+    sent: list[float] = []
+
+    async def run() -> None:
+        for pause in pauses * 5:
+            time.seconds += pause
+            await spend(budget)
+            sent.append(time.seconds)
+            budget.observe("/users", {})
+
+    asyncio.run(run())
+    assert most_in_a_minute(sent) <= per_minute
+
+
+async def test_960_a_minute_are_spent_at_once_and_then_as_they_come_free() -> None:
+    budget, time, waits = make()
+    sent = []
+    for _ in range(3000):
+        await spend(budget)
+        sent.append(time.seconds)
+        budget.observe("/users", {})
+        time.seconds += 0.01
+    assert most_in_a_minute(sent) == 960
+    assert sent[959] == pytest.approx(9.59)
+    # What the limit dictates: 960 at once, then 960 a minute.
+    assert sent[-1] <= (3000 - 960) / 960 * 60 * 1.1 + 60
+    assert [(wait.host, wait.cause) for wait in waits.waits()] == [("PagerDuty", "rate limit")]
+
+
+async def test_request_of_every_task_counts() -> None:
+    budget, time, _ = make(10)
+    sent: list[float] = []
+
+    async def worker() -> None:
+        for _ in range(5):
+            while True:
+                await budget.wait("/users")
+                if budget.take("/users"):
+                    break
+            sent.append(time.seconds)
+            await asyncio.sleep(0)
+            budget.observe("/users", {})
+
+    await asyncio.gather(*(worker() for _ in range(6)))
+    assert len(sent) == 30
+    assert most_in_a_minute(sorted(sent)) <= 10
+
+
+async def test_what_the_server_has_left_is_not_exceeded_though_our_own_minute_allows_it() -> None:
+    budget, time, _ = make()
+    await spend(budget)
+    budget.observe("/users", headers(left=3, reset_s=20))
+    for _ in range(3):
+        await spend(budget)
+    assert time.seconds == 0
+    assert not budget.take("/users")
+    await spend(budget)
+    assert time.seconds == 20
+
+
+async def test_late_reply_of_the_same_window_does_not_raise_what_is_left() -> None:
+    budget, _, _ = make()
+    for _ in range(3):
+        await spend(budget)
+    budget.observe("/users", headers(left=5, reset_s=20))
+    budget.observe("/users", headers(left=900, reset_s=20))
+    budget.observe("/users", headers(left=4, reset_s=20))
+    taken = 0
+    while budget.take("/users"):
+        taken += 1
+    assert 2 <= taken <= 4
+
+
+async def test_reply_of_the_next_window_replaces_the_old_one() -> None:
+    budget, time, _ = make()
+    await spend(budget)
+    budget.observe("/users", headers(left=0, reset_s=5))
+    time.seconds = 6
+    await spend(budget)
+    budget.observe("/users", headers(left=958, reset_s=60))
+    assert budget.wait_s("/users") == 0
+
+
+async def test_limit_of_an_operation_holds_up_no_other() -> None:
+    budget, time, _ = make()
+    await spend(budget)
+    budget.observe("/users", headers(left=950, reset_s=50))
+    await spend(budget, "/oncalls")
+    budget.observe("/oncalls", headers(left=0, reset_s=30, limit=60))
+    assert budget.wait_s("/oncalls") == 30
+    assert budget.wait_s("/users") == 0
+    await spend(budget, "/users")
+    assert time.seconds == 0
+
+
+async def test_refusal_is_waited_out_by_all() -> None:
+    budget, time, waits = make()
+    await spend(budget)
+    budget.refuse("/users", {}, 12.5)
+    await spend(budget, "/teams")
+    assert time.seconds == 12.5
+    assert waits.waits()[0].seconds == 12.5
+
+
+@pytest.mark.parametrize(
+    "broken", [{}, {"ratelimit-remaining": "x", "ratelimit-reset": "1"}, {"ratelimit-remaining": "0"}]
+)
+async def test_headers_that_say_nothing_change_nothing(broken: dict[str, str]) -> None:
+    budget, _, _ = make()
+    await spend(budget)
+    budget.observe("/users", broken)
+    assert budget.wait_s("/users") == 0
