@@ -29,6 +29,17 @@ class EntryParameters:
 
 
 def read_entry(kind: Kind, index: int, params: Mapping[str, JsonValue], now: datetime) -> EntryParameters:
+    """Read an entry's `apiQueryParams`; null and an empty list say nothing.
+
+    Args:
+        kind: The entry's kind.
+        index: Its place in `resources`.
+        params: The parameters as the mapping has them.
+        now: What relative bounds count from.
+
+    Raises:
+        ConfigurationError: A parameter PagerDuty's list does not take, or a value that cannot be.
+    """
     values: dict[str, Values] = {name: (text,) for name, text in kind.defaults.items()}
     includes: Values = ()
     bounds: dict[str, datetime] = {}
@@ -89,5 +100,3 @@ def _read_value(name: str, value: JsonValue, form: Form) -> Values:
             return (as_boolean(value),)
         case _:
             return (as_text(value),)
-
-

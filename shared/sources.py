@@ -1,28 +1,24 @@
 """Plans sources: which listings a mapping needs, what each asks PagerDuty for, and which entries it feeds."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import orjson
-from pydantic import JsonValue
 
 from schemas.mapping import MappingFile
 from schemas.topics import raw_topic
+from shared.entry_parameters import ALL_HISTORY, BOUNDS, EntryParameters, read_entry
 from shared.errors import ConfigurationError
 from shared.kinds import Form, Kind, kind_named
 from shared.local_filters import LOCAL_PARAMETERS
-from shared.query_values import MONTH, as_boolean, as_instant, as_text, as_texts, instant_text, months_from
+from shared.query_values import instant_text
 
-BOUNDS = ("since", "until")
-ALL_HISTORY = "date_range"
-"""With the value `all`: no bounds. Source: PagerDuty REST API, List incidents."""
 ORDER = "sort_by"
 """Says nothing of which objects there are; a listing has its own order, which keeps its pages stable."""
 _SECOND = timedelta(seconds=1)
 
-Values = tuple[str, ...]
 Query = tuple[tuple[str, str], ...]
 
 

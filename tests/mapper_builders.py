@@ -6,7 +6,8 @@ from typing import Any
 
 from schemas.entity_change import EntityChange
 from schemas.mapping import MappingFile, MappingInForce
-from services.mapper.objects import Mapped, ObjectMapper, RawObject
+from services.mapper.mapped import Mapped, RawObject
+from services.mapper.objects import ObjectMapper
 from services.mapper.plan import build_plan
 from services.mapper.plan_shape import Plan
 from shared.sources import plan_sources

@@ -12,7 +12,7 @@ from schemas.mapping import MappingInForce
 from schemas.outcome import Count, Reason
 from schemas.topics import ENTITIES
 from services.mapper.evaluate import Failed
-from services.mapper.objects import Change, Mapped, RawObject
+from services.mapper.mapped import Change, Mapped, RawObject
 from services.mapper.plan import build_plan
 from services.mapper.plan_shape import Plan
 from services.mapper.pool import WorkerPool

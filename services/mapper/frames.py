@@ -8,7 +8,7 @@ import orjson
 
 from schemas.outcome import Reason
 from services.mapper.evaluate import Failed
-from services.mapper.objects import Change, Mapped, RawObject
+from services.mapper.mapped import Change, Mapped, RawObject
 
 LENGTHS: Final = struct.Struct("<II")
 """Bytes of the head and of what follows it."""

@@ -1,98 +1,25 @@
 """Maps one raw object to its entity changes, counts and failures."""
 
 import json
-import re
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import orjson
 
 from schemas.outcome import Count, Reason
 from schemas.versions import SCHEMA_VERSION
 from services.mapper.deletions import deletable_unselected, deletable_with_object, gives_identifier
-from services.mapper.evaluate import (
-    Failed,
-    Identifier,
-    Made,
-    Unknown,
-    Unselected,
-    evaluate_row,
-    items_failure,
-    read_keys,
-)
-from services.mapper.merge import Key, key_of, merge_made
-from services.mapper.plan_shape import EntryPlan, Plan, TopicPlan
-from services.mapper.programs import Rows, TopicPrograms
+from services.mapper.documents import read_document
+from services.mapper.evaluate import Failed, Identifier, Made, read_keys
+from services.mapper.gather import BoundEntry, Gathered, class_of, gather
+from services.mapper.mapped import Change, Mapped, RawObject
+from services.mapper.merge import Key, merge_made
+from services.mapper.plan_shape import Plan, TopicPlan
+from services.mapper.programs import TopicPrograms
 from shared.jq_engine import Json
-from shared.jq_text import names_key
 
 UPSERT: Final = "upsert"
 DELETE: Final = "delete"
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class RawObject:
-    """A record of a raw topic, its headers read.
-
-    Attributes:
-        topic: Raw topic.
-        partition: Its partition.
-        offset: Its offset.
-        object_id: Record key.
-        deleted: The object is gone; `value` is the best body known.
-        omitted: Enrichment keys that could not be had this time.
-        value: JSON of the object; None: only its id is known.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    object_id: str
-    deleted: bool
-    omitted: tuple[str, ...]
-    value: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An entity change, ready to be published: record key, operation, EntityChange as JSON."""
-
-    key: str
-    operation: str
-    value: bytes
-
-
-@dataclass(slots=True)
-class Mapped:
-    """What became of one object."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
-    failures: list[Failed] = field(default_factory=list)
-
-    def count(self, count: Count, number: int = 1) -> None:
-        """Add to a counter."""
-        if number:
-            self.counts[count.value] = self.counts.get(count.value, 0) + number
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """What the entries said of one object, before it is merged."""
-
-    made: list[Made] = field(default_factory=list)
-    unselected: list[Unselected] = field(default_factory=list)
-    failures: list[Failed] = field(default_factory=list)
-    unknown: int = 0
-    collided: int = 0
-    listed: bool = False
-    """An entry took the object, though its list of items was empty."""
-
-
-Judge = Callable[[Mapping[str, Any]], bool]
 
 
 class ObjectMapper:
@@ -115,7 +42,7 @@ class ObjectMapper:
             mapped.count(Count.FILTERED)
             return mapped
         try:
-            document, text = self._read(raw)
+            document, text = read_document(raw)
         except ValueError as error:
             mapped.failures.append(Failed(Reason.UNREADABLE, str(error), -1))
             mapped.count(Count.FAILED)
@@ -127,29 +54,13 @@ class ObjectMapper:
         mapped.count(Count.EMITTED, len(mapped.changes))
         return mapped
 
-    def _read(self, raw: RawObject) -> tuple[dict[str, Json], str]:
-        if raw.value is None:
-            document = {"id": raw.object_id}
-            return document, orjson.dumps(document).decode()
-        try:
-            text = raw.value.decode()
-        except UnicodeDecodeError as error:
-            raise ValueError(f"byte {error.start} of the value is not UTF-8") from None
-        try:
-            document = orjson.loads(text)
-        except ValueError:
-            document, text = _read_leniently(text)
-        if type(document) is not dict:
-            raise ValueError(f"the value is a {type(document).__name__}, not an object")
-        return document, text
-
     def _map_present(
         self, topic: "_Topic", raw: RawObject, document: dict[str, Json], text: str, mapped: Mapped
     ) -> None:
-        gathered = _Gathered()
+        gathered = Gathered()
         entries = topic.entries
         for entry, rows in zip(entries, topic.programs.evaluate(document, text), strict=True):
-            _gather(gathered, entry, rows, entry.omitted(raw.omitted), document)
+            gather(gathered, entry, rows, entry.omitted(raw.omitted), document)
         merged = merge_made(gathered.made)
         for key, made in merged.items():
             mapped.count(Count.OMITTED, len(made.omits))
@@ -159,13 +70,13 @@ class ObjectMapper:
         mapped.count(Count.OMITTED, gathered.unknown)
         mapped.count(Count.COLLIDED, gathered.collided)
         mapped.failures.extend(gathered.failures)
-        mapped.count(_class_of(gathered))
+        mapped.count(class_of(gathered))
 
     def _propose(
         self,
         topic: "_Topic",
         raw: RawObject,
-        gathered: _Gathered,
+        gathered: Gathered,
         merged: Mapping[Key, Made],
         mapped: Mapped,
     ) -> None:
@@ -247,123 +158,8 @@ class _Topic:
 
     def __init__(self, plan: TopicPlan) -> None:
         self.plan = plan
-        self.entries = [_Entry(entry, plan["kind"]) for entry in plan["entries"]]
+        self.entries = [BoundEntry(entry, plan["kind"]) for entry in plan["entries"]]
         self.programs = TopicPrograms(plan["entries"])
-
-
-class _Entry:
-    """One entry, with its filters made."""
-
-    def __init__(self, plan: EntryPlan, kind: str) -> None:
-        self.plan = plan
-        self.passes = _judge(kind, plan["params"])
-        self.in_window = _judge(kind, plan["window"])
-        self._omitted: dict[tuple[str, ...], frozenset[int] | None] = {(): frozenset()}
-
-    def omitted(self, keys: tuple[str, ...]) -> frozenset[int] | None:
-        """Return the indexes of expressions that name one of the keys; None: itemsToParse does."""
-        if keys not in self._omitted:
-            items = self.plan["items"]
-            if items is not None and any(names_key(items, key) for key in keys):
-                self._omitted[keys] = None
-            else:
-                self._omitted[keys] = frozenset(
-                    n
-                    for n, text in enumerate(self.plan["texts"])
-                    if any(names_key(text, key) for key in keys)
-                )
-        return self._omitted[keys]
-
-
-def _judge(kind: str, params: dict[str, Any]) -> Judge | None:
-    if not params:
-        return None
-    # Costs a worker a third of its start, and few mappings have such parameters.
-    from shared.local_filters import local_filter
-
-    return local_filter(kind, params)
-
-
-def _gather(
-    gathered: _Gathered,
-    entry: _Entry,
-    rows: Rows,
-    omitted: frozenset[int] | None,
-    document: Mapping[str, Json],
-) -> None:
-    """Add what one entry makes of the object."""
-    if entry.in_window is not None and not entry.in_window(document):
-        return
-    passes = entry.passes is None or entry.passes(document)
-    if omitted is None:
-        gathered.unknown += passes
-        return
-    if rows.found is not None:
-        failure = items_failure(entry.plan, rows.found)
-        if passes and failure is not None:
-            gathered.failures.append(failure)
-        gathered.listed |= passes and failure is None
-        return
-    gathered.listed |= passes and not rows.rows
-    keys: set[Key] = set()
-    for row in rows.rows:
-        one = evaluate_row(entry.plan, row, omitted)
-        if not passes:
-            gathered.unselected.append(_as_unselected(one))
-        elif isinstance(one, Made):
-            key = key_of(one.blueprint, one.identifier)
-            gathered.collided += key in keys
-            keys.add(key)
-            gathered.made.append(one)
-        elif isinstance(one, Failed):
-            gathered.failures.append(one)
-        elif isinstance(one, Unselected):
-            gathered.unselected.append(one)
-        else:
-            gathered.unknown += 1
-
-
-def _as_unselected(one: Made | Unselected | Unknown | Failed) -> Unselected:
-    if isinstance(one, Made) and isinstance(one.identifier, str):
-        return Unselected(one.blueprint, one.identifier)
-    return one if isinstance(one, Unselected) else Unselected()
-
-
-def _class_of(gathered: _Gathered) -> Count:
-    """Return the one count an object has: failed, rejected, mapped or filtered."""
-    reasons = {failure.reason for failure in gathered.failures}
-    if reasons - {Reason.IDENTIFIER_NULL}:
-        return Count.FAILED
-    if reasons:
-        return Count.REJECTED
-    return Count.MAPPED if gathered.made or gathered.unknown or gathered.listed else Count.FILTERED
-
-
-def _read_leniently(text: str) -> tuple[Json, str]:
-    """Read what JSON's grammar allows and no other system will take.
-
-    A title that was cut inside an emoji has half a surrogate pair: it becomes U+FFFD. A number out of range
-    becomes the largest there is, as in jq.
-
-    Raises:
-        ValueError: It is not JSON.
-    """
-    try:
-        document = json.loads(text, parse_float=_in_range, parse_constant=_no_constant)
-        text = _SURROGATES.sub("\ufffd", json.dumps(document, ensure_ascii=False))
-        return orjson.loads(text), text
-    except RecursionError:
-        raise ValueError("the value is nested too deeply") from None
-    except ValueError as error:
-        raise ValueError(f"the value is not JSON: {error}") from None
-
-
-def _in_range(text: str) -> float:
-    return max(-sys.float_info.max, min(sys.float_info.max, float(text)))
-
-
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is no JSON value")
 
 
 def _json_bytes(value: dict[str, Json]) -> bytes:

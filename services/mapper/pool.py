@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from schemas.outcome import Count, Reason
 from services.mapper.evaluate import Failed
-from services.mapper.objects import Mapped, RawObject
+from services.mapper.mapped import Mapped, RawObject
 from services.mapper.plan_shape import Plan
 from services.mapper.worker_process import MEMORY_LIMIT_BYTES, WorkerGoneError, WorkerProcess
 from shared.errors import FatalError
@@ -14,6 +14,8 @@ from shared.errors import FatalError
 CHUNK_OBJECTS: Final = 200
 """Most objects a worker gets at once: all of them share one deadline."""
 CHUNK_BYTES: Final = 8 * 1024 * 1024
+START_ATTEMPTS: Final = 2
+"""One start may end because somebody kills the process; two in a row have a cause that stays."""
 _ALONE_SHARE: Final = 6
 _ALONE_LEAST_S: Final = 1.0
 
@@ -112,18 +114,22 @@ class WorkerPool:
                 await self._end(worker)
             else:
                 return worker
-        worker = WorkerProcess(memory_limit_bytes=self._memory_limit_bytes)
-        self._alive.add(worker)
-        try:
-            await worker.start()
-            await worker.configure(plan, self._batch_timeout_s)
-        except (OSError, WorkerGoneError) as error:
-            await self._end(worker)
-            raise FatalError(f"a JQ worker cannot start: {worker.last_words() or error}") from None
-        except BaseException:
-            await self._end(worker)
-            raise
-        return worker
+        says = ""
+        for _ in range(START_ATTEMPTS):
+            worker = WorkerProcess(memory_limit_bytes=self._memory_limit_bytes)
+            self._alive.add(worker)
+            try:
+                await worker.start()
+                await worker.configure(plan, self._batch_timeout_s)
+            except (OSError, WorkerGoneError) as error:
+                await self._end(worker)
+                says = worker.last_words() or str(error)
+            except BaseException:
+                await self._end(worker)
+                raise
+            else:
+                return worker
+        raise FatalError(f"a JQ worker cannot start: {says}; see that the installation is whole") from None
 
     async def _end(self, worker: WorkerProcess) -> None:
         self._alive.discard(worker)

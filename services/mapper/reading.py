@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from schemas.headers import PREFIX, Operation, RecordHeaders
 from schemas.versions import SCHEMA_VERSION
-from services.mapper.objects import RawObject
+from services.mapper.mapped import RawObject
 from shared.log.interface import Record
 
 

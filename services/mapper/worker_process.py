@@ -12,7 +12,7 @@ from typing import Final
 import orjson
 
 from services.mapper.frames import LENGTHS, PROGRESS, Head, frame, read_answer, request
-from services.mapper.objects import Mapped, RawObject
+from services.mapper.mapped import Mapped, RawObject
 from services.mapper.plan_shape import Plan
 
 MEMORY_LIMIT_BYTES: Final = 1024**3
@@ -51,8 +51,8 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Return the process id; 0 before the start."""
-        return self._process.pid if self._process else 0
+        """Return the process id; 0 before the start and after the end."""
+        return self._process.pid if self._process and self._process.returncode is None else 0
 
     async def start(self) -> None:
         """Start the process with an empty environment.

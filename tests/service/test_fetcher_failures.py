@@ -149,6 +149,21 @@ async def test_failure_that_passes_costs_a_request_and_nothing_else(action: dict
     assert len(bench.time.slept) == 2
 
 
+async def test_end_of_the_rate_window_is_no_wish_of_a_failed_reply() -> None:
+    bench = SimulatorBench(account(users=2))
+    headers = {"ratelimit-limit": "960", "ratelimit-remaining": "900", "ratelimit-reset": "58"}
+    bench.script({"match": USERS, "times": 1, "action": {"status": 500, "headers": headers}})
+    assert (await bench.list("users")).result == complete(2, 2)
+    assert bench.time.seconds < 1
+
+
+async def test_wish_of_a_failed_reply_is_obeyed() -> None:
+    bench = SimulatorBench(account(users=2))
+    bench.script({"match": USERS, "times": 1, "action": {"status": 503, "headers": {"retry-after": "20"}}})
+    assert (await bench.list("users")).result == complete(2, 2)
+    assert 20 <= bench.time.seconds < 21
+
+
 @pytest.mark.parametrize("error", ["errors_string", "error_array", "error_string", "errors_map"])
 async def test_error_of_an_odd_shape_fails_the_kind_with_its_words(error: str) -> None:
     bench = SimulatorBench(account())

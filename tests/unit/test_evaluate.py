@@ -428,9 +428,8 @@ def test_an_expression_that_breaks_out_costs_one_item_only_itself() -> None:
 
 
 def test_an_object_no_entry_selects_is_filtered() -> None:
-    mapped = map_one(a_raw({"id": "I1"}), an_entry(query="false"), topic_of_nobody := an_entry(query="false"))
+    mapped = map_one(a_raw({"id": "I1"}), an_entry(query="false"), an_entry(query=".id == 1"))
 
-    assert topic_of_nobody["kind"] == "incidents"
     assert (mapped.changes, mapped.counts) == ([], {"filtered": 1})
 
 
@@ -495,14 +494,12 @@ def test_a_blueprint_that_webhook_mappings_make_is_not_deleted_from() -> None:
 
 
 def test_an_object_that_is_older_than_asked_for_is_left_alone() -> None:
-    entry = an_entry(kind="log_entries", params={"since": "2026-01-01T00:00:00Z"}, properties={"a": ".id"})
-    mapped = map_one(
-        a_raw({"id": "L1", "created_at": "2020-01-01T00:00:00Z"}, topic="pagerduty.raw.log-entries"), entry
-    )
-    young = an_entry(params={"date_range": "all", "statuses": ["resolved"]}, properties={"a": ".id"})
+    old = {"id": "I1", "status": "resolved", "created_at": "2020-01-01T00:00:00Z"}
+    entry = an_entry(params={"since": "2026-01-01T00:00:00Z"}, properties={"a": ".id"})
 
-    assert all(one.operation is Operation.UPSERT for one in changes_of(mapped))
-    assert delete_of(young) == []
+    mapped = map_one(a_raw(old), entry)
+
+    assert (mapped.changes, mapped.counts) == ([], {"filtered": 1})
 
 
 def test_a_deleted_object_deletes_what_every_entry_makes_of_it_whatever_its_selector_says() -> None:
@@ -577,7 +574,6 @@ def test_a_deleted_object_takes_no_entity_along_that_others_make_or_that_it_only
         (b'{"id": 1} x', "the value is not JSON"),
         (b"[]", "the value is a list, not an object"),
         (b"3", "the value is a int, not an object"),
-        (b"[" * 2000, "the value is not JSON"),
         (b"[" * 200_000, "the value is nested too deeply"),
     ],
 )

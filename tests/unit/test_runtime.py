@@ -572,7 +572,7 @@ async def all_committed(log: SqliteLog, progressed: asyncio.Event) -> dict[Topic
             await progressed.wait()
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(behaviours, max_size=12), st.lists(events, max_size=14), st.sampled_from([1, 7, 500]))
 async def test_nothing_is_lost_nor_counted_twice_whatever_happens(
     misbehaviours: list[list[bool] | str], script: list[int | str], max_records: int
