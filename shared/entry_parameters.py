@@ -40,6 +40,8 @@ def read_entry(kind: Kind, index: int, params: Mapping[str, JsonValue], now: dat
     Raises:
         ConfigurationError: A parameter PagerDuty's list does not take, or a value that cannot be.
     """
+    if params:
+        params = {**kind.implied, **params}
     values: dict[str, Values] = {name: (text,) for name, text in kind.defaults.items()}
     includes: Values = ()
     bounds: dict[str, datetime] = {}

@@ -7,6 +7,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from pydantic import JsonValue
+
 from shared.errors import ConfigurationError
 from shared.object_ids import of_field, of_license_allocation, of_oncall, of_text
 
@@ -72,6 +74,8 @@ class Kind:
         includes: What may stand in `apiQueryParams.include`.
         time_filter: Set where since and until cut the list, so that it can be read in windows.
         defaults: Query parameters we send unless the mapping gives others.
+        implied: What an entry with any `apiQueryParams` also asks for, unless it says otherwise, so that
+            existing mappings mean what they meant. Source: port-labs/ocean, integrations/pagerduty.
         order: Value of `sort_by` that keeps pages stable while rows are added; empty: PagerDuty's own.
         early_access: Value of the `X-EARLY-ACCESS` header; empty: none.
         by_enrollment: Whether accounts that are not enrolled are answered 404.
@@ -88,6 +92,7 @@ class Kind:
     includes: tuple[str, ...] = ()
     time_filter: TimeFilter | None = None
     defaults: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    implied: Mapping[str, JsonValue] = field(default_factory=lambda: MappingProxyType({}))
     order: str = ""
     early_access: str = ""
     by_enrollment: bool = False
@@ -131,6 +136,7 @@ def _kind(
     counts: bool = True,
     time_filter: TimeFilter | None = None,
     defaults: Mapping[str, str] | None = None,
+    implied: Mapping[str, JsonValue] | None = None,
     order: str = "",
     early_access: str = "",
 ) -> Kind:
@@ -158,6 +164,7 @@ def _kind(
         includes=tuple(include.split()),
         time_filter=time_filter,
         defaults=MappingProxyType(dict(defaults or {})),
+        implied=MappingProxyType(dict(implied or {})),
         order=order,
         early_access=early_access,
         # Source: PagerDuty REST API, OpenAPI document: early access, with or without a header.
@@ -289,6 +296,7 @@ _TABLE = (
         include="escalation_policies users schedules",
         identify=of_oncall,
         defaults=_UTC,
+        implied={"include": ["users"], "until": 3},
     ),
     _kind("priorities", _C),
     _kind(

@@ -209,7 +209,6 @@ class Consumer:
             {place: Committed(offset, progress.encode()) for place, (offset, progress) in done.items()}
         )
 
-
     def _positions_changed(self) -> None:
         self._epoch += 1
         self._interrupt()

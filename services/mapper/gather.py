@@ -1,4 +1,4 @@
-"""Gathers what the entries of a topic say of one object: what they make, what failed, what is not selected."""
+"""Gathers what the entries of a topic say of one object: what they make, what failed, what is unselected."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

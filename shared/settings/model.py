@@ -95,7 +95,9 @@ class EventListenerSettings(_Group):
     type: Annotated[
         EventListenerType,
         UpperCase,
-        Field(description="`ONCE` or `POLLING`, also as OCEAN__EVENT_LISTENER, plain or JSON; others run as POLLING."),
+        Field(
+            description="`ONCE` or `POLLING`, also as OCEAN__EVENT_LISTENER, plain or JSON; others run as POLLING."
+        ),
     ] = EventListenerType.POLLING
     interval_s: Annotated[
         float,

@@ -185,8 +185,13 @@ def test_bounds_in_months_count_from_now_but_do_not_change_the_topic() -> None:
     first = plan_sources(entries, now=NOW)
     later = plan_sources(entries, now=NOW + DAY)
     assert [dict(one.query) for one in first] == [
-        {"since": "2026-05-02T12:00:00Z", "time_zone": "UTC", "until": "2026-08-30T12:00:00Z"},
-        {"time_zone": "UTC"},
+        {
+            "include[]": "users",
+            "since": "2026-05-02T12:00:00Z",
+            "time_zone": "UTC",
+            "until": "2026-08-30T12:00:00Z",
+        },
+        {"include[]": "users", "time_zone": "UTC", "until": "2026-08-30T12:00:00Z"},
     ]
     assert [one.topic for one in first] == [one.topic for one in later]
     assert first[0].query != later[0].query
@@ -268,3 +273,15 @@ def test_every_entry_has_exactly_one_source_whose_topic_is_its_own_and_lasts(
         asked = [set(params[index].get("statuses") or {"triggered", "resolved"}) for index in source.entries]
         sent = {value for name, value in source.query if name == "statuses[]"} or {"triggered", "resolved"}
         assert set.union(*asked) <= sent
+
+
+def test_oncalls_with_any_parameter_reach_three_months_ahead_with_users_as_existing_mappings_mean() -> None:
+    (plain,), (asked,) = plan(("oncalls", {})), plan(("oncalls", {"escalation_policy_ids": ["P1"]}))
+    assert "until" not in dict(plain.query)
+    until = (NOW + timedelta(days=90)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert dict(asked.query) == {
+        "escalation_policy_ids[]": "P1",
+        "include[]": "users",
+        "time_zone": "UTC",
+        "until": until,
+    }
