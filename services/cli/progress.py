@@ -36,7 +36,7 @@ def failed(kind: KindResult) -> int:
 
 
 def written(kind: KindResult) -> int:
-    """Return how many changes of a kind reached Port as writes, those merged into another's write included."""
+    """Return how many changes of a kind were carried out in Port."""
     return kind.writer.get(Count.WRITTEN, 0) + kind.writer.get(Count.DELETED, 0)
 
 

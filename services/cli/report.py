@@ -1,4 +1,4 @@
-"""Prints the result of a run: a table per kind, what went wrong with the next step for each, waits and deletes."""
+"""Prints the result of a run: a table per kind, what went wrong with the next steps, waits and deletes."""
 
 from collections.abc import Iterable
 

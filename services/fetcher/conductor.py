@@ -1,7 +1,7 @@
 """Conducts a run: lists and publishes, waits for the stages by their committed offsets, writes the result."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +11,9 @@ from schemas.outcome import Count
 from schemas.run import KindResult, KindState, RunResult, RunState
 from schemas.topics import ENTITIES, RUNS, dlq_topic
 from services.fetcher.run_counts import add_letter, count_failures, final_state, merge_listings
-from shared.dead_letters import read_dead_letter
+from services.fetcher.run_letters import OpenLetter, read_open_letters
+from services.fetcher.unmet import Refresh, redrive_unmet, settle_counts
+from services.fetcher.waves import plan_waves
 from shared.errors import FatalError
 from shared.groups import MAPPER_GROUP, WRITER_GROUP
 from shared.http.waits import WaitLedger
@@ -21,10 +23,13 @@ from shared.sources import Source
 from shared.tasks import all_of
 
 NO_SWEEP = "this run deletes nothing: the sweep of stale entities is not part of this release"
-LETTERS_PER_READ = 1000
 
 ListSource = Callable[[Source, Callable[[KindResult], None]], Awaitable[KindResult]]
 """Lists a source and publishes its objects; tells the state so far; returns when all is acknowledged."""
+
+
+_Stage = tuple[dict[str, dict[Count, int]], int]
+"""Counts of a stage per kind, and the sum of its committed offsets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +54,13 @@ class _Run:
     result: RunResult
     kind_of: dict[str, str]
     """Raw topic to kind."""
+    creates_missing: bool = True
+    closed: list[OpenLetter] = field(default_factory=list)
+    """Letters whose objects were asked for again."""
     listings: dict[str, KindResult] = field(default_factory=dict)
     letters_from: dict[TopicPartition, int] = field(default_factory=dict)
+    is_closing: bool = False
+    """The result is being written: the watcher keeps its hands off it."""
     moved: tuple[int, ...] = ()
     moved_at_s: float = 0.0
 
@@ -66,6 +76,7 @@ class Conductor:
         log: Log,
         *,
         list_source: ListSource,
+        refresh: Refresh,
         identifier: str,
         waits: WaitLedger,
         requests: Callable[[], dict[str, int]],
@@ -75,6 +86,7 @@ class Conductor:
     ) -> None:
         self._log = log
         self._list_source = list_source
+        self._refresh = refresh
         self._identifier = identifier
         self._waits = waits
         self._requests = requests
@@ -104,10 +116,11 @@ class Conductor:
         run = _Run(
             result=RunResult(run_id=run_id, mapping_version=mapping.version, started_at=self._now()),
             kind_of={source.topic: source.kind for source in sources},
+            creates_missing=mapping.config.create_missing_related_entities,
         )
         self.result = run.result
         run.result.kinds = {source.kind: KindResult() for source in sources}
-        run.listings = {source.topic: KindResult(state=KindState.LISTING) for source in sources}
+        run.listings = {source.topic: KindResult() for source in sources}
         run.letters_from = await self._ends([dlq_topic(name) for name in (*run.kind_of, ENTITIES.name)])
         run.moved_at_s = self._now().timestamp()
         steps = asyncio.create_task(self._steps(run, sources))
@@ -124,22 +137,40 @@ class Conductor:
         return run.result
 
     async def _steps(self, run: _Run, sources: Sequence[Source]) -> None:
-        await self._publish(run.result)
-        await self._list(run, sources)
-        run.result.state = RunState.MAPPING
-        await self._publish(run.result)
-        await self._passed(MAPPER_GROUP, await self._ends(list(run.kind_of)))
-        run.result.state = RunState.WRITING
-        await self._publish(run.result)
-        await self._passed(WRITER_GROUP, await self._ends([ENTITIES.name]))
+        for wave in plan_waves(sources, create_missing=run.creates_missing):
+            await self._enter(run, RunState.LISTING)
+            await self._list(run, wave)
+            await self._barrier(run)
+        await self._redrive(run, {source.topic: source for source in sources})
         run.result.deletes = NO_SWEEP
         await self._close(run, None)
+
+    async def _barrier(self, run: _Run) -> None:
+        """Wait until all that was published has been mapped, and all that came of it written."""
+        await self._enter(run, RunState.MAPPING)
+        await self._passed(MAPPER_GROUP, await self._ends(list(run.kind_of)))
+        await self._enter(run, RunState.WRITING)
+        await self._passed(WRITER_GROUP, await self._ends([ENTITIES.name]))
+
+    async def _redrive(self, run: _Run, sources: Mapping[str, Source]) -> None:
+        """Give unmet relations a second chance, now that everything else has been written."""
+        if run.creates_missing:
+            return
+        letters = await self._letters(run)
+        run.closed = await redrive_unmet(self._log, letters, sources, self._refresh, self._now)
+        if run.closed:
+            await self._barrier(run)
+
+    async def _enter(self, run: _Run, state: RunState) -> None:
+        run.result.state = state
+        await self._publish(run.result)
 
     async def _list(self, run: _Run, sources: Sequence[Source]) -> None:
         async def one(source: Source) -> None:
             def heard(state: KindResult) -> None:
                 run.listings[source.topic] = state
 
+            heard(KindResult(state=KindState.LISTING))
             heard(await self._list_source(source, heard))
 
         await all_of(*map(one, sources))
@@ -160,7 +191,9 @@ class Conductor:
     async def _look_on(self, run: _Run) -> None:
         while True:
             await self._sleep(self._watch.poll_s)
-            await self._refresh(run)
+            await self._update(run)
+            if run.is_closing:
+                continue
             self._watch.on_snapshot(run.result)
             still_s = self._now().timestamp() - run.moved_at_s
             if still_s > self._watch.stall_timeout_s:
@@ -170,10 +203,18 @@ class Conductor:
                     "mend it and run the sync again, or raise OCEAN__SYNC__STALL_TIMEOUT_S"
                 )
 
-    async def _refresh(self, run: _Run) -> None:
-        """Bring the result up to date with what the stages have committed."""
-        mapped, mapper_at = await self._stage(MAPPER_GROUP, list(run.kind_of), run.result.run_id)
-        written, writer_at = await self._stage(WRITER_GROUP, [ENTITIES.name], run.result.run_id)
+    async def _update(self, run: _Run) -> None:
+        """Bring the result up to date with what the stages have committed, unless it is closed meanwhile."""
+        stages = await self._stages(run)
+        if not run.is_closing:
+            self._apply(run, stages)
+
+    async def _stages(self, run: _Run) -> tuple[_Stage, _Stage]:
+        mapper = await self._stage(MAPPER_GROUP, list(run.kind_of), run.result.run_id)
+        return mapper, await self._stage(WRITER_GROUP, [ENTITIES.name], run.result.run_id)
+
+    def _apply(self, run: _Run, stages: tuple[_Stage, _Stage]) -> None:
+        (mapped, mapper_at), (written, writer_at) = stages
         for kind in run.result.kinds:
             listed = merge_listings(run.listings[topic] for topic, of in run.kind_of.items() if of == kind)
             listed.mapper, listed.writer = mapped.get(kind, {}), written.get(kind, {})
@@ -185,9 +226,7 @@ class Conductor:
         if moved != run.moved:
             run.moved, run.moved_at_s = moved, self._now().timestamp()
 
-    async def _stage(
-        self, group: str, topics: Sequence[str], run_id: str
-    ) -> tuple[dict[str, dict[Count, int]], int]:
+    async def _stage(self, group: str, topics: Sequence[str], run_id: str) -> _Stage:
         """Return the stage's counts for the run per kind, and how far it has come in all."""
         committed = await self._log.committed(group, await self._places(topics))
         counts = sum_counts((Progress.decode(one.metadata) for one in committed.values()), run_id)
@@ -195,23 +234,25 @@ class Conductor:
 
     async def _close(self, run: _Run, state: RunState | None) -> None:
         """Write the result: counts, dead letters, times. State None: judge by what happened."""
-        await self._refresh(run)
-        await self._gather_letters(run)
+        run.is_closing = True
+        self._apply(run, await self._stages(run))
+        await self._judge_letters(run)
         run.result.state = state or final_state(run.result)
         run.result.ended_at = self._now()
         await self._publish(run.result)
         self._watch.on_snapshot(run.result)
 
-    async def _gather_letters(self, run: _Run) -> None:
-        ends = await self._ends([place.topic for place in run.letters_from])
-        at = dict(run.letters_from)
-        while at := {place: offset for place, offset in at.items() if offset < ends[place]}:
-            for record in await self._log.read(at, max_records=LETTERS_PER_READ, wait_s=0):
-                at[record.place] = record.offset + 1
-                if record.value is not None:
-                    letter = read_dead_letter(record)
-                    if letter.run_id == run.result.run_id:
-                        add_letter(run.result, letter)
+    async def _judge_letters(self, run: _Run) -> None:
+        """List what is open at the end, and let the counts say the same."""
+        letters = await self._letters(run)
+        settle_counts(run.result.kinds, run.closed, [one for one in letters if not one.letter.run_id])
+        run.result.failure_count = count_failures(run.result.kinds)
+        for one in letters:
+            add_letter(run.result, one.letter)
+
+    async def _letters(self, run: _Run) -> list[OpenLetter]:
+        asked_again = {(one.letter.kind, one.letter.object_id) for one in run.closed}
+        return await read_open_letters(self._log, run.letters_from, run.result.run_id, asked_again)
 
     async def _publish(self, result: RunResult) -> None:
         now = self._now()

@@ -12,10 +12,11 @@ from schemas.headers import Origin
 from schemas.mapping import MappingInForce
 from schemas.run import KindResult, RunResult
 from schemas.topics import COMMANDS, ENTITIES, MAPPING, RAW_PREFIX, RUNS, dlq_topic
-from services.fetcher.conductor import Conductor, ListSource, Watch
+from services.fetcher.conductor import Conductor, Watch
 from services.fetcher.listing import list_source
 from services.fetcher.mapping_authority import mapping_of_port, publish_mapping
 from services.fetcher.preflight import check_access
+from services.fetcher.refresh import refresh_object
 from services.mapper.core import MapperCore
 from services.mapper.pool import WorkerPool
 from services.standalone.clients import Clients, now, open_clients
@@ -25,6 +26,7 @@ from shared.http.waits import WaitLedger
 from shared.log.interface import NewRecord
 from shared.log.sqlite import SqliteLog
 from shared.mapping_file import LoadedMapping, require_sound
+from shared.pagerduty.client import PagerDutyClient
 from shared.runtime import Consumer
 from shared.settings import Settings
 from shared.sources import Source, plan_sources
@@ -109,9 +111,11 @@ async def _run(sync: Sync, log: SqliteLog, clients: Clients, loaded: LoadedMappi
     stages = [*topics, ENTITIES.name]
     await log.create_topics([*stages, *map(dlq_topic, stages), MAPPING.name, COMMANDS.name, RUNS.name])
     mapping = await publish_mapping(log, loaded, identifier=identifier, now=started_at)
+    fetcher = _Fetcher(sync.settings, log, clients.pagerduty, run_id)
     conductor = Conductor(
         log,
-        list_source=_lister(sync, log, clients, run_id),
+        list_source=fetcher.list_source,
+        refresh=fetcher.refresh,
         identifier=identifier,
         waits=sync.waits,
         requests=clients.requests,
@@ -124,24 +128,40 @@ async def _run(sync: Sync, log: SqliteLog, clients: Clients, loaded: LoadedMappi
         return await conductor.resync(run_id, mapping, sources, tasks)
 
 
-def _lister(sync: Sync, log: SqliteLog, clients: Clients, run_id: str) -> ListSource:
-    async def publish(records: Sequence[NewRecord]) -> None:
-        await log.append(records)
+@dataclass(frozen=True, slots=True)
+class _Fetcher:
+    """What the conductor asks of PagerDuty, published to the log of this sync."""
 
-    async def one(source: Source, heard: Callable[[KindResult], None]) -> KindResult:
+    settings: Settings
+    log: SqliteLog
+    client: PagerDutyClient
+    run_id: str
+
+    async def list_source(self, source: Source, heard: Callable[[KindResult], None]) -> KindResult:
         return await list_source(
             source,
-            client=clients.pagerduty,
-            publish=publish,
-            run_id=run_id,
+            client=self.client,
+            publish=self._publish,
+            run_id=self.run_id,
             origin=Origin.RESYNC,
-            identifier=sync.settings.integration.identifier,
+            identifier=self.settings.integration.identifier,
             now=now,
             on_progress=heard,
-            concurrency=sync.settings.pagerduty.concurrency,
+            concurrency=self.settings.pagerduty.concurrency,
         )
 
-    return one
+    async def refresh(self, source: Source, object_id: str) -> bool:
+        return await refresh_object(
+            source,
+            object_id,
+            client=self.client,
+            publish=self._publish,
+            identifier=self.settings.integration.identifier,
+            now=now,
+        )
+
+    async def _publish(self, records: Sequence[NewRecord]) -> None:
+        await self.log.append(records)
 
 
 @asynccontextmanager
