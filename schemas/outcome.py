@@ -9,7 +9,7 @@ class Count(StrEnum):
     Mapper, per raw object (exactly one of the first three): mapped, filtered, failed. The rest are further
     facts of it: how many changes it emitted, how many rejections, how many properties were omitted.
     Writer, per change (exactly one): written, unchanged, folded, rejected, unmet, failed, deleted or
-    not_deleted.
+    not_deleted; in a dry run planned stands for written and deleted.
     """
 
     MAPPED = "mapped"
@@ -40,6 +40,8 @@ class Count(StrEnum):
     """Deletes proposed by a run, which only a sweep carries out."""
     COERCED = "coerced"
     """Properties changed to the blueprint's type, or dropped because they can never fit it."""
+    PLANNED = "planned"
+    """Changes that a dry run would have written, or carried out as deletes."""
 
 
 FAILING = (Count.FAILED, Count.REJECTED, Count.UNMET)

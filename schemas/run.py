@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from schemas.outcome import Count, Reason
+from schemas.run_plan import RunPlan
 from schemas.versions import SCHEMA_VERSION
 
 FAILURE_LIMIT = 1000
@@ -50,6 +51,9 @@ class KindResult(BaseModel):
     fetched: Annotated[int, Field(description="Distinct objects read and published.")] = 0
     duplicates: Annotated[int, Field(description="Rows read again because pages shifted.")] = 0
     requests: Annotated[int, Field(description="Requests to PagerDuty, retries included.")] = 0
+    warnings: Annotated[
+        list[str], Field(description="What could not be had of its objects, and why; the kind is complete.")
+    ] = Field(default_factory=list)
     mapper: Annotated[dict[Count, int], Field(description="Counts of the mapper.")] = Field(
         default_factory=dict
     )
@@ -104,6 +108,12 @@ class RunResult(BaseModel):
     failure_count: Annotated[int, Field(description="All failures, also those past the list's limit.")] = 0
     failures_by_reason: dict[Reason, int] = Field(default_factory=dict)
     failures: list[RunFailure] = Field(default_factory=list)
+    created_blueprints: Annotated[
+        list[str], Field(description="Blueprints that the run created before it listed anything.")
+    ] = Field(default_factory=list)
+    plan: Annotated[
+        RunPlan | None, Field(description="Of a dry run, which writes nothing to Port; null: no dry run.")
+    ] = None
     warnings: list[str] = Field(default_factory=list)
     waits: list[Wait] = Field(default_factory=list)
     requests: Annotated[dict[str, int], Field(description="Requests per third party.")] = Field(

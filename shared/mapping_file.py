@@ -14,7 +14,15 @@ from shared.jq_engine import Json
 from shared.mapping_check import Problem, check_config, located
 from shared.mapping_text import Place, PlacedText, item_path, member_path, read_placed
 
-__all__ = ["LoadedMapping", "Problem", "check_mapping", "load_mapping", "parse_mapping", "require_sound"]
+__all__ = [
+    "LoadedMapping",
+    "Problem",
+    "check_mapping",
+    "load_mapping",
+    "mapping_from",
+    "parse_mapping",
+    "require_sound",
+]
 
 SIZE_LIMIT_BYTES: Final = 4 * 1024 * 1024
 _MESSAGES: Final = {
@@ -78,7 +86,20 @@ def parse_mapping(text: str, name: str) -> LoadedMapping:
     Raises:
         ConfigurationError: It does not have the form of a mapping; one line per mistake.
     """
-    placed = _with_root(read_placed(text, name), name)
+    return _loaded(read_placed(text, name), name)
+
+
+def mapping_from(data: Json, name: str) -> LoadedMapping:
+    """Read a mapping that is not text but data already: its mistakes have a path but no line.
+
+    Raises:
+        ConfigurationError: It does not have the form of a mapping; one line per mistake.
+    """
+    return _loaded(PlacedText(data, {}, {}), name)
+
+
+def _loaded(placed: PlacedText, name: str) -> LoadedMapping:
+    placed = _with_root(placed, name)
     try:
         config = MappingFile.model_validate(placed.data)
     except ValidationError as error:
@@ -124,9 +145,9 @@ def _with_root(placed: PlacedText, name: str) -> PlacedText:
         if "mappings" not in data:
             return placed
         if "webhookMappings" in data:
-            place = placed.places["mappings"]
             says = "is the same as webhookMappings; write one of them"
-            raise ConfigurationError(f"{name}:{place.line}:{place.column}: mappings: {says}")
+            problem = located(Problem("error", 0, 0, "mappings", says), placed.places.get("mappings"))
+            raise ConfigurationError(_line(name, problem))
         return _under(
             {"webhookMappings" if key == "mappings" else key: value for key, value in data.items()}, placed
         )
@@ -135,9 +156,8 @@ def _with_root(placed: PlacedText, name: str) -> PlacedText:
             "resources" if all(isinstance(one, dict) and "kind" in one for one in data) else "webhookMappings"
         )
         return _under({root: data}, placed)
-    raise ConfigurationError(
-        f"{name}:1:1: is no mapping; write keys with values, the entries under `resources`"
-    )
+    place = f"{name}:1:1" if placed.places else name
+    raise ConfigurationError(f"{place}: is no mapping; write keys with values, the entries under `resources`")
 
 
 def _under(data: dict[str, Json], placed: PlacedText) -> PlacedText:

@@ -35,6 +35,7 @@ CODES: tuple[Count, ...] = (
     Count.DELETED,
     Count.NOT_DELETED,
     Count.COERCED,
+    Count.PLANNED,
 )
 
 

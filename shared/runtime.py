@@ -208,6 +208,7 @@ class Consumer:
         await self._assignment.commit(
             {place: Committed(offset, progress.encode()) for place, (offset, progress) in done.items()}
         )
+        self._positions.advance(done)
 
     def _positions_changed(self) -> None:
         self._epoch += 1

@@ -9,6 +9,7 @@ import orjson
 
 from schemas.mapping import MappingFile
 from schemas.topics import raw_topic
+from shared.enrichment import DEFAULT_MONTHS, NO_ENRICHMENT, Enrichment, read_enrichment, unite_enrichments
 from shared.entry_parameters import ALL_HISTORY, BOUNDS, EntryParameters, read_entry
 from shared.errors import ConfigurationError
 from shared.kinds import Form, Kind, kind_named
@@ -17,6 +18,8 @@ from shared.query_values import instant_text
 
 ORDER = "sort_by"
 """Says nothing of which objects there are; a listing has its own order, which keeps its pages stable."""
+PERIOD = "analyticsMonthsPeriod"
+"""Not a parameter of a list, yet it sets a source apart: one object has the metrics of one period."""
 _SECOND = timedelta(seconds=1)
 
 Query = tuple[tuple[str, str], ...]
@@ -55,6 +58,7 @@ class Source:
         window: Span to be read; None: the kind is not cut by time.
         complete_by_design: A complete listing names every object there is for these entries: none is left out
             because of its age.
+        enrichment: What is added to each object beside what the list gives.
     """
 
     kind: str
@@ -64,6 +68,7 @@ class Source:
     entries: tuple[int, ...]
     window: Window | None
     complete_by_design: bool
+    enrichment: Enrichment = NO_ENRICHMENT
 
 
 def plan_sources(
@@ -72,7 +77,8 @@ def plan_sources(
     """Return the listings a mapping needs, in the order of their first entries.
 
     Entries of a kind share a listing. What can be judged on the object is united or left to the mapper;
-    entries that differ in anything else have sources of their own.
+    entries that differ in anything else, or in the period of the analytics they read, have sources of their
+    own.
 
     Args:
         config: The mapping; all of it is checked.
@@ -85,6 +91,7 @@ def plan_sources(
             the entry and what is allowed.
     """
     entries: dict[str, list[EntryParameters]] = {}
+    enrichments = [read_enrichment(resource) for resource in config.resources]
     for index, resource in enumerate(config.resources):
         kind = _kind_of(resource.kind, index)
         entries.setdefault(kind.name, []).append(
@@ -99,7 +106,7 @@ def plan_sources(
         source
         for name, of_kind in entries.items()
         if kinds is None or name in kinds
-        for source in _plan_kind(kind_named(name), of_kind, now)
+        for source in _plan_kind(kind_named(name), of_kind, enrichments, now)
     ]
     return tuple(sorted(sources, key=lambda source: source.entries[0]))
 
@@ -111,24 +118,45 @@ def _kind_of(name: str, index: int) -> Kind:
         raise ConfigurationError(f"resources[{index}].kind: {error}") from None
 
 
-def _plan_kind(kind: Kind, entries: Sequence[EntryParameters], now: datetime) -> list[Source]:
+def _plan_kind(
+    kind: Kind, entries: Sequence[EntryParameters], enrichments: Sequence[Enrichment], now: datetime
+) -> list[Source]:
     """Group a kind's entries by what only PagerDuty can judge."""
     local = LOCAL_PARAMETERS.get(kind.name, frozenset()) | {ORDER, ALL_HISTORY}
     foreign = {entry.index: {n: v for n, v in entry.values.items() if n not in local} for entry in entries}
+    usual = {name: (text,) for name, text in kind.defaults.items()}
+    if kind.name == "services":
+        usual[PERIOD] = (str(DEFAULT_MONTHS),)
+        for index, months in _periods(entries, enrichments).items():
+            foreign[index][PERIOD] = (str(months),)
     names = sorted({name for held in foreign.values() for name in held})
     apart = [name for name in names if len({held.get(name) for held in foreign.values()}) > 1]
 
     def canonical(entry: EntryParameters) -> str:
         held = foreign[entry.index]
-        usual = {name: (text,) for name, text in kind.defaults.items()}
         own = {name: held[name] for name in apart if name in held and held[name] != usual.get(name)}
         return orjson.dumps(own, option=orjson.OPT_SORT_KEYS).decode() if own else ""
 
     grouped = groupby(sorted(entries, key=lambda entry: (canonical(entry), entry.index)), key=canonical)
-    return [_source(kind, parameters, list(members), now) for parameters, members in grouped]
+    return [_source(kind, parameters, list(members), enrichments, now) for parameters, members in grouped]
 
 
-def _source(kind: Kind, parameters: str, entries: Sequence[EntryParameters], now: datetime) -> Source:
+def _periods(entries: Sequence[EntryParameters], enrichments: Sequence[Enrichment]) -> dict[int, int]:
+    """Return each entry's period of analytics; one that reads none goes with the first that does."""
+    found = {entry.index: enrichments[entry.index].months for entry in entries}
+    first = next((months for months in found.values() if months is not None), None)
+    if first is None:
+        return {}
+    return {index: first if months is None else months for index, months in found.items()}
+
+
+def _source(
+    kind: Kind,
+    parameters: str,
+    entries: Sequence[EntryParameters],
+    enrichments: Sequence[Enrichment],
+    now: datetime,
+) -> Source:
     window = _unite_windows(kind, entries, now) if kind.time_filter else None
     return Source(
         kind=kind.name,
@@ -138,6 +166,7 @@ def _source(kind: Kind, parameters: str, entries: Sequence[EntryParameters], now
         entries=tuple(entry.index for entry in entries),
         window=window,
         complete_by_design=window is None or window.all_history,
+        enrichment=unite_enrichments(kind.name, (enrichments[entry.index] for entry in entries)),
     )
 
 

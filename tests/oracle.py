@@ -6,6 +6,7 @@ Written from the mapping format's description alone; imports nothing of the prod
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -50,11 +51,16 @@ def list_all(client: httpx.Client, kind: str, params: dict[str, Json]) -> Iterat
             query.append((name, str(value)))
     if kind == "incidents" and not {"since", "until", "date_range"} & set(params):
         query.append(("date_range", "all"))
+    if kind == "oncalls" and not {"since", "until"} & set(params):
+        # Who is on call now and in the next three months, as existing mappings mean it.
+        now = datetime.now(UTC)
+        bounds = {"since": now, "until": now + timedelta(days=90)}
+        query += [(name, f"{at:%Y-%m-%dT%H:%M:%SZ}") for name, at in bounds.items()]
     offset = 0
     while True:
         answer = client.get(f"/{kind}", params=[*query, ("limit", "100"), ("offset", str(offset))])
         answer.raise_for_status()
-        rows = answer.json()[kind]
+        rows = answer.json()[kind.rpartition("/")[2]]
         yield from rows
         offset += len(rows)
         if not rows:

@@ -17,6 +17,9 @@ from schemas.run import KindResult, KindState, RunResult, RunState
 LINE_EVERY_S = 5.0
 """Seconds between two lines where there is no terminal."""
 
+WRITTEN_TITLES = {False: "written", True: "to write"}
+"""What the number of writes is called, by whether it is a dry run."""
+
 _STAGES = {
     RunState.LISTING: "reading PagerDuty",
     RunState.MAPPING: "mapping what was read",
@@ -36,8 +39,8 @@ def failed(kind: KindResult) -> int:
 
 
 def written(kind: KindResult) -> int:
-    """Return how many changes of a kind were carried out in Port."""
-    return kind.writer.get(Count.WRITTEN, 0) + kind.writer.get(Count.DELETED, 0)
+    """Return how many changes of a kind were carried out in Port, or would be without `--dry-run`."""
+    return sum(kind.writer.get(count, 0) for count in (Count.WRITTEN, Count.DELETED, Count.PLANNED))
 
 
 class ProgressDisplay:
@@ -47,6 +50,7 @@ class ProgressDisplay:
         console: Where to draw; a console that is no terminal gets a line every `LINE_EVERY_S`.
         waiting_for: Says which third party is waited for now, or None.
         clock: Monotonic seconds.
+        dry_run: Say `to write` instead of `written`.
     """
 
     def __init__(
@@ -54,10 +58,13 @@ class ProgressDisplay:
         console: Console,
         waiting_for: Callable[[], str | None],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        dry_run: bool = False,
     ) -> None:
         self._console = console
         self._waiting_for = waiting_for
         self._clock = clock
+        self._written = WRITTEN_TITLES[dry_run]
         self._started_s = clock()
         self._lined_s = self._started_s
         self._live = (
@@ -96,7 +103,7 @@ class ProgressDisplay:
         for name, kind in result.kinds.items():
             of = "?" if kind.announced is None else kind.announced
             parts.append(
-                f"{name} {kind.fetched}/{of} read, {written(kind)} written, "
+                f"{name} {kind.fetched}/{of} read, {written(kind)} {self._written}, "
                 f"{kind.writer.get(Count.UNCHANGED, 0)} unchanged, {failed(kind)} failed"
             )
         return f"{self._headline(result)}: " + "; ".join(parts)
@@ -109,7 +116,7 @@ class ProgressDisplay:
             ("read", True),
             ("of", True),
             ("mapped", True),
-            ("written", True),
+            (self._written, True),
             ("unchanged", True),
             ("failed", True),
             ("read/s", True),

@@ -8,7 +8,8 @@ from rich.table import Table
 
 from schemas.outcome import Count, Reason
 from schemas.run import KindState, RunFailure, RunResult, RunState
-from services.cli.progress import failed, written
+from services.cli.plan_report import print_plan
+from services.cli.progress import WRITTEN_TITLES, failed, written
 
 EXAMPLES_PER_REASON = 3
 WIDTH_OF_FILES = 140
@@ -51,6 +52,10 @@ def print_report(console: Console, result: RunResult) -> None:
     _print_kind_reasons(console, result)
     if result.failure_count:
         console.print(_failures_table(result))
+    if result.created_blueprints:
+        console.print(f"blueprints created: {escape(', '.join(result.created_blueprints))}")
+    if result.plan is not None:
+        print_plan(console, result.plan)
     for warning in result.warnings:
         console.print(f"[yellow]warning[/]: {escape(warning)}")
     for wait in result.waits:
@@ -64,14 +69,24 @@ def print_report(console: Console, result: RunResult) -> None:
             "requests: " + ", ".join(f"{host} {number}" for host, number in result.requests.items())
         )
     seconds = (result.ended_at - result.started_at).total_seconds() if result.ended_at else 0.0
-    console.print(f"run {result.run_id} {_HEADLINES.get(result.state, str(result.state))} ({seconds:.1f} s)")
+    console.print(f"run {result.run_id} {_headline(result)} ({seconds:.1f} s)")
+
+
+def _headline(result: RunResult) -> str:
+    if result.plan is not None and result.green:
+        return "[green]planned[/]: nothing was written, this is what a sync would do"
+    return _HEADLINES.get(result.state, str(result.state))
+
+
+def _written_title(result: RunResult) -> str:
+    return WRITTEN_TITLES[result.plan is not None]
 
 
 def _kinds_table(result: RunResult) -> Table:
     table = Table(header_style="bold")
     table.add_column("kind")
     table.add_column("listing")
-    for title in ("read", "of", "mapped", "filtered", "written", "unchanged", "failed"):
+    for title in ("read", "of", "mapped", "filtered", _written_title(result), "unchanged", "failed"):
         table.add_column(title, justify="right")
     for name, kind in result.kinds.items():
         number = failed(kind)

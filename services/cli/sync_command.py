@@ -22,12 +22,20 @@ def _sync(
     mapping: Annotated[
         Path | None,
         typer.Option(
-            "--mapping", "-m", help="Mapping file (YAML or JSON). Default: OCEAN__MAPPING__FILE, else Port's."
+            "--mapping",
+            "-m",
+            help="Mapping file (YAML or JSON). Default: OCEAN__MAPPING__FILE, else Port's, else our own.",
         ),
     ] = None,
     kind: Annotated[
         list[str] | None, typer.Option("--kind", "-k", help="Only this kind of the mapping; may be repeated.")
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Write nothing to Port; say what would be created, updated, left alone."
+        ),
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the result as one JSON document on stdout, for machines.")
     ] = False,
@@ -39,7 +47,7 @@ def _sync(
     settings = start("pagerduty", "port")
     from services.cli.sync_run import SyncScreen
 
-    screen = SyncScreen(settings, as_json=json, keep=keep)
+    screen = SyncScreen(settings, as_json=json, keep=keep, dry_run=dry_run)
     file = mapping or settings.mapping.file
     sys.exit(asyncio.run(_until_signal(screen.run(file, kind or None))))
 

@@ -32,12 +32,14 @@ class SyncScreen:
         settings: All settings.
         as_json: One JSON document on stdout instead of the report.
         keep: Whether the log of a sync with failures is kept.
+        dry_run: Write nothing to Port.
     """
 
-    def __init__(self, settings: Settings, *, as_json: bool, keep: bool) -> None:
+    def __init__(self, settings: Settings, *, as_json: bool, keep: bool, dry_run: bool = False) -> None:
         self._settings = settings
         self._as_json = as_json
         self._keep = keep
+        self._dry_run = dry_run
         self._waits = WaitLedger()
         self._stderr = Console(stderr=True)
         self._last: RunResult | None = None
@@ -50,7 +52,7 @@ class SyncScreen:
             FatalError: PagerDuty or Port refuses us or cannot be reached.
         """
         loaded = self._checked(mapping_of_file(file)) if file else None
-        display = ProgressDisplay(self._stderr, self._waits.waiting_for)
+        display = ProgressDisplay(self._stderr, self._waits.waiting_for, dry_run=self._dry_run)
 
         def seen(result: RunResult) -> None:
             self._last = result
@@ -60,6 +62,7 @@ class SyncScreen:
             settings=self._settings,
             mapping=loaded,
             kinds=kinds,
+            dry_run=self._dry_run,
             keep_as=self._place_to_keep if self._keep else None,
             waits=self._waits,
             on_snapshot=seen,
@@ -70,7 +73,7 @@ class SyncScreen:
         except asyncio.CancelledError:
             self._report(self._last)
             if self._last is None:
-                self._stderr.print("interrupted before anything was read; nothing was written")
+                self._stderr.print("interrupted before anything was read; no entity was written")
             return INTERRUPTED
         except FatalError:
             self._report(self._last)

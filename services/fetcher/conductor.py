@@ -10,7 +10,7 @@ from schemas.mapping import MappingInForce
 from schemas.outcome import Count
 from schemas.run import KindResult, KindState, RunResult, RunState
 from schemas.topics import ENTITIES, RUNS, dlq_topic
-from services.fetcher.run_counts import add_letter, count_failures, final_state, merge_listings
+from services.fetcher.run_counts import add_letter, add_warnings, count_failures, final_state, merge_listings
 from services.fetcher.run_letters import OpenLetter, read_open_letters
 from services.fetcher.unmet import Refresh, redrive_unmet, settle_counts
 from services.fetcher.waves import plan_waves
@@ -40,11 +40,13 @@ class Watch:
         poll_s: Seconds between two looks at the committed offsets.
         stall_timeout_s: Seconds without any progress after which the run is given up.
         on_snapshot: Hears of the run's state at each look; must not block.
+        on_close: Adds to the result what only the caller knows, before it is written; must not block.
     """
 
     poll_s: float
     stall_timeout_s: float
     on_snapshot: Callable[[RunResult], None]
+    on_close: Callable[[RunResult], None] = lambda _: None
 
 
 @dataclass(slots=True)
@@ -237,8 +239,10 @@ class Conductor:
         run.is_closing = True
         self._apply(run, await self._stages(run))
         await self._judge_letters(run)
+        add_warnings(run.result)
         run.result.state = state or final_state(run.result)
         run.result.ended_at = self._now()
+        self._watch.on_close(run.result)
         await self._publish(run.result)
         self._watch.on_snapshot(run.result)
 

@@ -1,13 +1,14 @@
 """Reads one list page by page and publishes each object the first time it is seen."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from schemas.headers import Origin
 from schemas.run import KindState
+from services.fetcher.enrichment.interface import Enricher
 from services.fetcher.pages import Page, Query, classic_query, cursor_query, read_page
 from services.fetcher.raw_records import build_raw_records
 from services.fetcher.seen_ids import SeenIds, Sight
@@ -49,9 +50,10 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A page, with when it was asked for."""
+    """A page, with what it was asked for and when."""
 
     page: Page
+    query: Query
     sent_at: datetime
 
 
@@ -66,6 +68,8 @@ class ListReader:
         now: Wall clock, aware UTC.
         on_page: Called after each page.
         concurrency: Pages in hand at once: the bound of memory.
+        enricher: Adds to objects before they are published; None: they are published as listed.
+        optional: Whether the run can do without these lists.
     """
 
     def __init__(
@@ -78,6 +82,8 @@ class ListReader:
         now: Callable[[], datetime],
         on_page: Callable[[], None],
         concurrency: int,
+        enricher: Enricher | None = None,
+        optional: bool = False,
     ) -> None:
         self._kind = kind
         self._client = client
@@ -86,6 +92,8 @@ class ListReader:
         self._now = now
         self._on_page = on_page
         self._concurrency = concurrency
+        self._enricher = enricher
+        self._optional = optional
         self._seen = SeenIds()
         self._readings = 0
         self.fetched = 0
@@ -105,10 +113,12 @@ class ListReader:
             FatalError: PagerDuty gives nothing at all.
         """
         while True:
-            answer = await self._client.get(self._kind.path, query, self._kind.headers)
+            answer = await self._client.get(
+                self._kind.path, query, self._kind.headers, optional=self._optional
+            )
             self.requests += answer.attempts
-            fetched = Fetched(self._page_of(answer), answer.sent_at)
-            if (self._now() - answer.sent_at).total_seconds() <= MAX_AGE_S:
+            fetched = Fetched(self._page_of(answer), query, answer.sent_at)
+            if not self._is_old(fetched):
                 return fetched
 
     async def first(self, query: Query) -> Fetched:
@@ -182,7 +192,7 @@ class ListReader:
             fetched = await self.fetch((*query, *classic_query(self._kind, at, count=False)))
             page = fetched.page
             own = Page(rows=page.rows[: end - at])
-            await self._take(Fetched(own, fetched.sent_at), tally)
+            await self._take(replace(fetched, page=own), tally)
             at += len(own.rows)
             if not page.rows or not page.more:
                 self._note_end(page, tally)
@@ -225,13 +235,9 @@ class ListReader:
 
     async def _take(self, fetched: Fetched, tally: Tally) -> None:
         """Count a page's rows and publish those that are new."""
-        named: list[tuple[str, Any]] = []
-        for row in fetched.page.rows:
-            object_id = self._kind.identify(row)
-            if object_id is None:
-                tally.nameless += 1
-            else:
-                named.append((object_id, row))
+        fetched, omitted = await self._enriched(fetched)
+        named = self._named(fetched.page)
+        tally.nameless += len(fetched.page.rows) - len(named)
         sights = self._seen.add([object_id for object_id, _ in named], tally.number)
         repeated = sights.count(Sight.REPEATED)
         tally.distinct += len(sights) - repeated
@@ -247,12 +253,47 @@ class ListReader:
             identifier=self._stamp.identifier,
             observed_at=fetched.sent_at,
             made_at=self._now(),
+            omitted=omitted,
         )
         self.too_large += len(fresh) - len(records)
         if records:
             await self._publish(records)
             self.fetched += len(records)
         self._on_page()
+
+    async def _enriched(self, fetched: Fetched) -> tuple[Fetched, Mapping[str, tuple[str, ...]]]:
+        """Add to the objects of a page that are new what is read beside the list.
+
+        Returns:
+            The page, read again if that took too long (once: it may take as long again), and the keys that
+            could not be had.
+        """
+        if self._enricher is None:
+            return fetched, {}
+        omitted = await self._enrich(fetched.page)
+        if self._is_old(fetched):
+            again = await self.fetch(fetched.query)
+            fetched = replace(again, page=replace(again.page, rows=again.page.rows[: len(fetched.page.rows)]))
+            omitted = await self._enrich(fetched.page)
+        return fetched, omitted
+
+    async def _enrich(self, page: Page) -> Mapping[str, tuple[str, ...]]:
+        firsts: dict[str, Any] = {}
+        for object_id, row in self._named(page):
+            # Of a row that the page repeats the first one is published.
+            firsts.setdefault(object_id, row)
+        unseen = self._seen.unseen(list(firsts))
+        if self._enricher is None or not unseen:
+            return {}
+        return await self._enricher.enrich([(one, row) for one, row in firsts.items() if one in unseen])
+
+    def _named(self, page: Page) -> list[tuple[str, Any]]:
+        """Return the rows that have an id, each with it."""
+        named = ((self._kind.identify(row), row) for row in page.rows)
+        return [(object_id, row) for object_id, row in named if object_id is not None]
+
+    def _is_old(self, fetched: Fetched) -> bool:
+        return (self._now() - fetched.sent_at).total_seconds() > MAX_AGE_S
 
     def _page_of(self, answer: Answer) -> Page:
         kind = self._kind

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from schemas.headers import Origin
 from schemas.run import KindResult, KindState
+from services.fetcher.enrichment.interface import Enricher
 from services.fetcher.list_reader import ListingEndedError, ListReader, Publish, Stamp
 from services.fetcher.pages import Query
 from services.fetcher.tally import Tally
@@ -19,6 +20,8 @@ ALL = ("date_range", "all")
 """Takes the bounds out of force. Source: PagerDuty REST API, List incidents."""
 _STATUSES = "statuses[]"
 _CREATED_AT = "created_at"
+PAGES_OF_SINGLES = 2
+"""Pages in hand where each object costs a request: that is work enough, and they do not grow old waiting."""
 
 
 async def list_source(
@@ -32,6 +35,8 @@ async def list_source(
     now: Callable[[], datetime],
     on_progress: Callable[[KindResult], None],
     concurrency: int = 10,
+    enricher: Enricher | None = None,
+    optional: bool = False,
 ) -> KindResult:
     """Read a source and publish each of its objects once.
 
@@ -48,10 +53,13 @@ async def list_source(
         now: Wall clock, aware UTC.
         on_progress: Hears how it stands after each page; must not block.
         concurrency: Pages in hand at once.
+        enricher: Adds to objects before they are published; None: they are published as listed.
+        optional: Whether the run can do without: then a list that alone fails is given up sooner.
 
     Raises:
         FatalError: PagerDuty refuses the token, or gives nothing at all.
     """
+    singles = enricher is not None and enricher.asks_per_object
 
     def make_reader(on_page: Callable[[], None]) -> ListReader:
         return ListReader(
@@ -61,10 +69,12 @@ async def list_source(
             stamp=Stamp(topic=source.topic, origin=origin, run_id=run_id, identifier=identifier),
             now=now,
             on_page=on_page,
-            concurrency=concurrency,
+            concurrency=min(concurrency, PAGES_OF_SINGLES) if singles else concurrency,
+            enricher=enricher,
+            optional=optional,
         )
 
-    listing = _Listing(source, on_progress, make_reader)
+    listing = _Listing(source, on_progress, make_reader, enricher)
     try:
         await listing.read()
     except ListingEndedError as ended:
@@ -82,8 +92,10 @@ class _Listing:
         source: Source,
         on_progress: Callable[[KindResult], None],
         make_reader: Callable[[Callable[[], None]], ListReader],
+        enricher: Enricher | None,
     ) -> None:
         self._source = source
+        self._enricher = enricher
         self._kind = kind_named(source.kind)
         self._on_progress = on_progress
         self._announced: int | None = None
@@ -201,7 +213,8 @@ class _Listing:
             announced=self._announced,
             fetched=self.reader.fetched,
             duplicates=self.reader.duplicates,
-            requests=self.reader.requests,
+            requests=self.reader.requests + (self._enricher.requests if self._enricher else 0),
+            warnings=self._enricher.warnings() if self._enricher else [],
         )
 
 

@@ -5,14 +5,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from schemas.headers import Origin, RecordHeaders
 from schemas.mapping import MappingInForce
 from schemas.topics import MAPPING
+from services.fetcher.default_resources import default_mapping
 from shared.errors import ConfigurationError
 from shared.log.interface import Log, NewRecord, TopicPartition
-from shared.mapping_file import LoadedMapping, load_mapping, parse_mapping
+from shared.mapping_file import LoadedMapping, load_mapping, mapping_from
 
 PLACE = TopicPartition(MAPPING.name, 0)
 READ_AT_ONCE = 1000
@@ -29,24 +28,29 @@ def mapping_of_file(path: Path) -> LoadedMapping:
     return _with_entries(load_mapping(path))
 
 
-async def mapping_of_port(get_integration: GetIntegration, identifier: str) -> LoadedMapping:
-    """Return the mapping that the user keeps in Port, in the integration object.
+async def mapping_without_file(
+    get_integration: GetIntegration, identifier: str, *, may_be_default: bool
+) -> LoadedMapping:
+    """Return the mapping that the user keeps in Port, in the integration object; where there is none, ours.
 
     Args:
         get_integration: Asks Port.
         identifier: Integration identifier.
+        may_be_default: Whether the default mapping may stand in.
 
     Raises:
-        ConfigurationError: There is none, or it is not a mapping.
+        ConfigurationError: There is none, or what Port holds is not a mapping; one line per mistake.
     """
-    integration = await get_integration(identifier)
-    config = (integration or {}).get("config")
-    if not config:
-        raise ConfigurationError(
-            f"there is no mapping: no file is given, and Port holds none for the integration {identifier!r}; "
-            "give one with --mapping FILE or OCEAN__MAPPING__FILE"
-        )
-    return _with_entries(parse_mapping(orjson.dumps(config).decode(), f"mapping of {identifier!r} in Port"))
+    config = (await get_integration(identifier) or {}).get("config")
+    if config:
+        return _with_entries(mapping_from(config, f"mapping of {identifier!r} in Port"))
+    if may_be_default:
+        return default_mapping()
+    raise ConfigurationError(
+        f"there is no mapping: no file is given, and Port holds none for the integration {identifier!r}; "
+        "give one with --mapping FILE or OCEAN__MAPPING__FILE, or begin with the default one by "
+        "OCEAN__INITIALIZE_PORT_RESOURCES=true"
+    )
 
 
 def _with_entries(loaded: LoadedMapping) -> LoadedMapping:

@@ -1,11 +1,8 @@
 """Proves with one cheap request that PagerDuty is there and takes the token, before anything is written."""
 
 from shared.errors import FatalError
-from shared.pagerduty.client import URL_SETTING, PagerDutyClient
+from shared.pagerduty.client import CHEAPEST_PATH, URL_SETTING, PagerDutyClient
 from shared.pagerduty.verdicts import Verdict
-
-CHEAPEST_PATH = "/abilities"
-"""Works with every kind of key. Source: PagerDuty REST API, List abilities."""
 
 
 async def check_access(client: PagerDutyClient) -> None:

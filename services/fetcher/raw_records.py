@@ -1,7 +1,8 @@
 """Builds raw records: a PagerDuty object as it is, with the headers of its listing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from shared.log.interface import NewRecord
 TYPE = "pagerport.raw"
 VALUE_LIMIT_BYTES = RAW.max_message_bytes - 64 * 1024
 """Leaves room for key and headers."""
+NOTHING_OMITTED: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 def build_raw_records(
@@ -25,6 +27,7 @@ def build_raw_records(
     identifier: str,
     observed_at: datetime,
     made_at: datetime,
+    omitted: Mapping[str, tuple[str, ...]] = NOTHING_OMITTED,
 ) -> list[NewRecord]:
     """Return a record per row that fits into the topic; the headers of a page differ in id and subject only.
 
@@ -37,6 +40,7 @@ def build_raw_records(
         identifier: The installation.
         observed_at: When the request that brought them was sent.
         made_at: Now.
+        omitted: Id of those objects that lack enrichment keys to these keys.
     """
     shared = RecordHeaders(
         id="-",
@@ -61,5 +65,7 @@ def build_raw_records(
         headers: list[tuple[str, bytes | None]] = [*shared]
         headers[id_at] = ("ce_id", f"{kind}/{object_id}{unique}".encode())
         headers[subject_at] = ("ce_subject", key)
+        if object_id in omitted:
+            headers.append(("ce_omitted", ",".join(omitted[object_id]).encode()))
         records.append(NewRecord(topic, key, value, tuple(headers)))
     return records

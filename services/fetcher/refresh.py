@@ -5,6 +5,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from schemas.headers import Origin
+from services.fetcher.enrichment.interface import Enricher
 from services.fetcher.list_reader import Publish
 from services.fetcher.raw_records import build_raw_records
 from shared.kinds import kind_named
@@ -23,8 +24,9 @@ async def refresh_object(
     publish: Publish,
     identifier: str,
     now: Callable[[], datetime],
+    enricher: Enricher | None = None,
 ) -> bool:
-    """Publish what PagerDuty says of an object now, with the includes of its source.
+    """Publish what PagerDuty says of an object now, with the includes and the enrichment of its source.
 
     Args:
         source: Source the object belongs to.
@@ -33,6 +35,7 @@ async def refresh_object(
         publish: Returns when all records are acknowledged.
         identifier: The installation.
         now: Aware UTC.
+        enricher: That of the source; None: nothing is added.
 
     Returns:
         Whether it was published; not when the kind has no GET of one object, or PagerDuty does not give it.
@@ -46,8 +49,9 @@ async def refresh_object(
     includes = [pair for pair in source.query if pair[0] == INCLUDE]
     answer = await client.get(f"{kind.path}/{quote(object_id, safe='')}", includes, kind.headers)
     row = answer.body.get(kind.single) if kind.single else answer.body
-    if answer.verdict is not Verdict.OK or kind.identify(row) != object_id:
+    if answer.verdict is not Verdict.OK or not isinstance(row, dict) or kind.identify(row) != object_id:
         return False
+    omitted = await enricher.enrich([(object_id, row)]) if enricher else {}
     records = build_raw_records(
         source.topic,
         [(object_id, row)],
@@ -57,6 +61,7 @@ async def refresh_object(
         identifier=identifier,
         observed_at=answer.sent_at,
         made_at=now(),
+        omitted=omitted,
     )
     if records:
         await publish(records)

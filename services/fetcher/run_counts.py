@@ -27,6 +27,7 @@ def merge_listings(listings: Iterable[KindResult]) -> KindResult:
         merged.requests += one.requests
         announced = None if announced is None or one.announced is None else announced + one.announced
         merged.state = min(merged.state, one.state, key=_WORST_FIRST.index)
+        merged.warnings += [warning for warning in one.warnings if warning not in merged.warnings]
         if one.reason and one.reason not in reasons:
             reasons.append(one.reason)
     merged.announced = announced
@@ -42,6 +43,12 @@ def count_failures(kinds: Mapping[str, KindResult]) -> int:
         for stage in (kind.mapper, kind.writer)
         for count in FAILING
     )
+
+
+def add_warnings(result: RunResult) -> None:
+    """Bring what the kinds warn about into the result's own list."""
+    found = (warning for kind in result.kinds.values() for warning in kind.warnings)
+    result.warnings += [warning for warning in found if warning not in result.warnings]
 
 
 def add_letter(result: RunResult, letter: DeadLetter) -> None:

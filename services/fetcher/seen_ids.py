@@ -31,10 +31,7 @@ class SeenIds:
     def add(self, ids: Sequence[str], reading: int) -> list[Sight]:
         """Note ids as seen by a reading and return for each what was known of it."""
         hashes = [_hash(one) for one in ids]
-        marks = ",".join("?" * len(hashes))
-        known: dict[int, int] = dict(
-            self._database.execute(f"SELECT hash, reading FROM seen WHERE hash IN ({marks})", hashes)  # noqa: S608 - only question marks
-        )
+        known = self._known(hashes)
         sights = []
         for one in hashes:
             before = known.get(one)
@@ -48,6 +45,20 @@ class SeenIds:
         )
         self._database.execute("COMMIT")
         return sights
+
+    def unseen(self, ids: Sequence[str]) -> set[str]:
+        """Return those ids that no reading has seen, without noting them."""
+        hashes = {_hash(one): one for one in ids}
+        for hashed in self._known(list(hashes)):
+            del hashes[hashed]
+        return set(hashes.values())
+
+    def _known(self, hashes: Sequence[int]) -> dict[int, int]:
+        """Return the reading that saw each, of those that any has seen."""
+        marks = ",".join("?" * len(hashes))
+        return dict(
+            self._database.execute(f"SELECT hash, reading FROM seen WHERE hash IN ({marks})", hashes)  # noqa: S608 - only question marks
+        )
 
     def close(self) -> None:
         """Forget everything."""

@@ -14,6 +14,7 @@ from shared.pagerduty.client import Patience as PagerDutyPatience
 from shared.port.client import PortClient
 from shared.port.datasource import user_agent
 from shared.port.persistence import Patience as PortPatience
+from shared.port.planning import PlanningPortClient
 from shared.port.transport import Credentials, PortTransport
 from shared.settings import Settings
 
@@ -36,14 +37,17 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def open_clients(settings: Settings, waits: WaitLedger) -> AsyncIterator[Clients]:
-    """Open the clients for the time of the block.
+async def open_clients(
+    settings: Settings, waits: WaitLedger, *, dry_run: bool = False
+) -> AsyncIterator[Clients]:
+    """Open the clients for the time of the block; in a dry run Port's is one that cannot write.
 
     Raises:
         ConfigurationError: The CA file or the identifier cannot be used.
     """
     tls = tls_context(settings.http.ca_file)
     agent = user_agent(version("pagerport"), settings.integration.identifier)
+    port_client = PlanningPortClient if dry_run else PortClient
     timeout_s, stall_s = settings.http.request_timeout_s, settings.sync.stall_timeout_s
     async with (
         build_client(
@@ -65,7 +69,7 @@ async def open_clients(settings: Settings, waits: WaitLedger) -> AsyncIterator[C
                 patience=PagerDutyPatience(request_timeout_s=timeout_s, stall_timeout_s=stall_s),
                 concurrency=settings.pagerduty.concurrency,
             ),
-            PortClient(
+            port_client(
                 PortTransport(
                     to_port,
                     base_url=settings.port.base_url,

@@ -1,6 +1,7 @@
 """Runs one sync: fetcher, mapper and writer in this process over the embedded log, until the run is done."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -13,14 +14,19 @@ from schemas.mapping import MappingInForce
 from schemas.run import KindResult, RunResult
 from schemas.topics import COMMANDS, ENTITIES, MAPPING, RAW_PREFIX, RUNS, dlq_topic
 from services.fetcher.conductor import Conductor, Watch
+from services.fetcher.default_resources import default_blueprints
+from services.fetcher.enrichment.run_enrichment import RunEnrichment
+from services.fetcher.first_start import FirstStart, create_missing_blueprints
 from services.fetcher.listing import list_source
-from services.fetcher.mapping_authority import mapping_of_port, publish_mapping
+from services.fetcher.mapping_authority import mapping_without_file, publish_mapping
 from services.fetcher.preflight import check_access
 from services.fetcher.refresh import refresh_object
 from services.mapper.core import MapperCore
 from services.mapper.pool import WorkerPool
 from services.standalone.clients import Clients, now, open_clients
+from services.standalone.findings import Findings
 from services.writer.core import WriterCore
+from services.writer.planning import PlanRecorder
 from shared.groups import MAPPER_GROUP, WRITER_GROUP
 from shared.http.waits import WaitLedger
 from shared.log.interface import NewRecord
@@ -31,6 +37,8 @@ from shared.runtime import Consumer
 from shared.settings import Settings
 from shared.sources import Source, plan_sources
 from shared.tasks import all_of
+
+logger = logging.getLogger(__name__)
 
 POLL_S = 0.05
 """Seconds between two looks at the stages: one process, so a look costs next to nothing."""
@@ -46,8 +54,9 @@ class Sync:
 
     Attributes:
         settings: All settings.
-        mapping: The user's mapping; None: the one kept in Port.
+        mapping: The user's mapping; None: the one kept in Port, else the default one.
         kinds: Only these kinds; None: all of the mapping.
+        dry_run: Write nothing to Port; the result has the plan instead.
         keep_as: Where the log goes when the run is not green; None: nowhere.
         waits: Hears of every wait.
         on_snapshot: Hears of the run's state, several times a second and at the end.
@@ -56,6 +65,7 @@ class Sync:
     settings: Settings
     mapping: LoadedMapping | None
     kinds: Collection[str] | None
+    dry_run: bool = False
     keep_as: Callable[[str], Path] | None
     waits: WaitLedger
     on_snapshot: Callable[[RunResult], None]
@@ -75,14 +85,21 @@ async def run_sync(sync: Sync) -> tuple[RunResult, Path | None]:
     Raises:
         ConfigurationError: Before anything is sent, or when Port holds no sound mapping.
         FatalError: PagerDuty or Port refuses us or cannot be reached, or nothing moved for too long.
+        RejectedError: Port refuses a default blueprint.
+        RetryableError: Port goes on failing for a default blueprint, or for the mapping that it holds.
     """
     if sync.mapping is not None:
         # What is wrong with a file is said before anybody is asked.
         plan_sources(sync.mapping.config, kinds=sync.kinds, now=now())
-    async with _open_log(sync.settings.log.file) as log, open_clients(sync.settings, sync.waits) as clients:
+    async with (
+        # A dry run must not pass for a sync in a log that is kept.
+        _open_log(None if sync.dry_run else sync.settings.log.file) as log,
+        open_clients(sync.settings, sync.waits, dry_run=sync.dry_run) as clients,
+    ):
         await all_of(check_access(clients.pagerduty), clients.port.authenticate())
-        loaded = sync.mapping or await _from_port(clients, sync.settings.integration.identifier)
-        result = await _run(sync, log, clients, loaded)
+        loaded = sync.mapping or await _without_file(clients, sync.settings)
+        first_start = await _first_start(clients, sync.settings, loaded)
+        result = await _run(sync, log, clients, loaded, first_start)
         kept = await _keep(sync, log, result)
     return result, kept
 
@@ -96,13 +113,29 @@ async def _open_log(file: Path | None) -> AsyncIterator[SqliteLog]:
         await log.close()
 
 
-async def _from_port(clients: Clients, identifier: str) -> LoadedMapping:
-    loaded = await mapping_of_port(clients.port.get_integration, identifier)
-    require_sound(loaded)
+async def _without_file(clients: Clients, settings: Settings) -> LoadedMapping:
+    loaded = await mapping_without_file(
+        clients.port.get_integration,
+        settings.integration.identifier,
+        may_be_default=settings.initialize_port_resources,
+    )
+    for problem in require_sound(loaded):
+        logger.warning(loaded.line(problem))
+    logger.info("no mapping file is given; in force is the mapping: %s", loaded.name)
     return loaded
 
 
-async def _run(sync: Sync, log: SqliteLog, clients: Clients, loaded: LoadedMapping) -> RunResult:
+async def _first_start(clients: Clients, settings: Settings, loaded: LoadedMapping) -> FirstStart:
+    if not settings.initialize_port_resources:
+        return FirstStart()
+    # All that the mapping names, not only what `--kind` asks for: a blueprint that is created later could
+    # not be given the relations that it lacks.
+    return await create_missing_blueprints(clients.port, loaded.config, default_blueprints())
+
+
+async def _run(
+    sync: Sync, log: SqliteLog, clients: Clients, loaded: LoadedMapping, first_start: FirstStart
+) -> RunResult:
     identifier = sync.settings.integration.identifier
     started_at = now()
     run_id = new_run_id(started_at)
@@ -111,7 +144,23 @@ async def _run(sync: Sync, log: SqliteLog, clients: Clients, loaded: LoadedMappi
     stages = [*topics, ENTITIES.name]
     await log.create_topics([*stages, *map(dlq_topic, stages), MAPPING.name, COMMANDS.name, RUNS.name])
     mapping = await publish_mapping(log, loaded, identifier=identifier, now=started_at)
-    fetcher = _Fetcher(sync.settings, log, clients.pagerduty, run_id)
+    enrichment = RunEnrichment(
+        sources,
+        client=clients.pagerduty,
+        started_at=started_at,
+        now=now,
+        concurrency=sync.settings.pagerduty.concurrency,
+    )
+    fetcher = _Fetcher(sync.settings, log, clients.pagerduty, run_id, enrichment)
+    recorder = PlanRecorder() if sync.dry_run else None
+    writer = WriterCore(
+        log,
+        clients.port,
+        now=now,
+        concurrency=sync.settings.port.concurrency,
+        grace_s=STOP_GRACE_S,
+        dry_run=recorder,
+    )
     conductor = Conductor(
         log,
         list_source=fetcher.list_source,
@@ -120,12 +169,16 @@ async def _run(sync: Sync, log: SqliteLog, clients: Clients, loaded: LoadedMappi
         waits=sync.waits,
         requests=clients.requests,
         watch=Watch(
-            poll_s=POLL_S, stall_timeout_s=sync.settings.sync.stall_timeout_s, on_snapshot=sync.on_snapshot
+            poll_s=POLL_S,
+            stall_timeout_s=sync.settings.sync.stall_timeout_s,
+            on_snapshot=sync.on_snapshot,
+            on_close=Findings(first_start, writer, recorder).add_to,
         ),
         now=now,
     )
-    async with _stages(sync, log, clients, mapping) as tasks:
-        return await conductor.resync(run_id, mapping, sources, tasks)
+    with enrichment:
+        async with _stages(sync.settings, log, mapping, writer) as tasks:
+            return await conductor.resync(run_id, mapping, sources, tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +189,7 @@ class _Fetcher:
     log: SqliteLog
     client: PagerDutyClient
     run_id: str
+    enrichment: RunEnrichment
 
     async def list_source(self, source: Source, heard: Callable[[KindResult], None]) -> KindResult:
         return await list_source(
@@ -148,6 +202,7 @@ class _Fetcher:
             now=now,
             on_progress=heard,
             concurrency=self.settings.pagerduty.concurrency,
+            enricher=self.enrichment.of(source),
         )
 
     async def refresh(self, source: Source, object_id: str) -> bool:
@@ -158,6 +213,7 @@ class _Fetcher:
             publish=self._publish,
             identifier=self.settings.integration.identifier,
             now=now,
+            enricher=self.enrichment.of(source),
         )
 
     async def _publish(self, records: Sequence[NewRecord]) -> None:
@@ -166,17 +222,13 @@ class _Fetcher:
 
 @asynccontextmanager
 async def _stages(
-    sync: Sync, log: SqliteLog, clients: Clients, mapping: MappingInForce
+    settings: Settings, log: SqliteLog, mapping: MappingInForce, writer: WriterCore
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Run mapper and writer for the time of the block."""
-    settings = sync.settings
     identifier = settings.integration.identifier
     async with WorkerPool(settings.mapper.workers, batch_timeout_s=settings.mapper.batch_timeout_s) as pool:
         mapper = MapperCore(log, pool, now=now, identifier=identifier)
         mapper.use(mapping)
-        writer = WriterCore(
-            log, clients.port, now=now, concurrency=settings.port.concurrency, grace_s=STOP_GRACE_S
-        )
         consumers = [
             Consumer(
                 log,
@@ -201,7 +253,7 @@ async def _stages(
 
 
 async def _keep(sync: Sync, log: SqliteLog, result: RunResult) -> Path | None:
-    if sync.settings.log.file:
+    if sync.settings.log.file and not sync.dry_run:
         return sync.settings.log.file
     if result.green or sync.keep_as is None:
         return None

@@ -49,6 +49,7 @@ class Chain:
         steps: Those not yet settled.
         persistence: Failures of the first step that may pass.
         looked: What Port holds has been looked up for the first step.
+        blind: Port did not let us look.
         held: What was found.
         parked: Waits until the rest of the batch is done.
         on_last_try: Was parked: what fails now has failed.
@@ -58,6 +59,7 @@ class Chain:
     steps: deque[Step]
     persistence: Persistence | None = None
     looked: bool = False
+    blind: bool = False
     held: dict[str, Any] | None = None
     parked: bool = False
     on_last_try: bool = False
@@ -82,8 +84,8 @@ class Chain:
         A failed step of several changes is taken apart instead, so that each gets what it deserves.
         """
         step = self.steps.popleft()
-        self.persistence, self.looked, self.held = None, False, None
-        self.parked = self.on_last_try = False
+        self.persistence, self.held = None, None
+        self.looked = self.blind = self.parked = self.on_last_try = False
         if end.reason is not None and len(step.parts) > 1:
             self.steps.extendleft(reversed(unfold(step)))
             return []

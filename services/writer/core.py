@@ -23,7 +23,7 @@ from services.writer.looking import look
 from services.writer.preparation import Coercion, Preparer
 from services.writer.shape import Shape
 from services.writer.shapes import Shapes
-from services.writer.upserting import WRITTEN, Upserter
+from services.writer.upserting import WRITTEN, Upserter, pack
 from shared.core import Batch
 from shared.errors import FatalError
 from shared.http.backoff import Backoff
@@ -36,19 +36,29 @@ from shared.port.transport import LeavingError
 logger = logging.getLogger(__name__)
 
 UNCHANGED = Settled(Count.UNCHANGED)
+PLANNED = Settled(Count.PLANNED)
 
 
 class Recorder(Protocol):
     """Takes what a dry run would have done."""
 
-    def upsert(self, change: Change, held: dict[str, Any] | None, paths: Sequence[str]) -> None:
+    def create(self, change: Change) -> None:
+        """An entity that Port does not hold would be written."""
+
+    def update(self, change: Change, held: Mapping[str, Any], paths: Sequence[str]) -> None:
         """An entity would be written.
 
         Args:
             change: What would be sent.
-            held: The entity as Port holds it; None: it does not, or was not looked up.
-            paths: What would change of it.
+            held: The entity as Port holds it.
+            paths: What would change of it, e.g. `properties.url`.
         """
+
+    def send_unseen(self, change: Change) -> None:
+        """An entity would be written, and what Port holds of it could not be looked up."""
+
+    def leave(self, change: Change) -> None:
+        """Port already holds what the change says."""
 
     def delete(self, change: Change) -> None:
         """An entity would be deleted, if it is ours."""
@@ -185,6 +195,8 @@ class WriterCore:
             if leaving.is_set() and chain.wants_look:
                 continue
             if chain.held is not None and not self._paths(chain, shapes):
+                if self._dry_run is not None:
+                    self._dry_run.leave(chain.head)
                 work.settle(chain, UNCHANGED)
             else:
                 wanted.append(chain)
@@ -261,11 +273,20 @@ class WriterCore:
         shapes: dict[str, Shape | None],
     ) -> None:
         for chain in upserts:
-            recorder.upsert(chain.head, chain.held, self._paths(chain, shapes))
-            work.settle(chain, WRITTEN)
+            ready = pack(chain)
+            if isinstance(ready, Settled):
+                work.settle(chain, ready)
+                continue
+            if chain.blind or not chain.looked:
+                recorder.send_unseen(chain.head)
+            elif chain.held is None:
+                recorder.create(chain.head)
+            else:
+                recorder.update(chain.head, chain.held, self._paths(chain, shapes))
+            work.settle(chain, PLANNED)
         for chain in deletes:
             recorder.delete(chain.head)
-            work.settle(chain, DELETED)
+            work.settle(chain, PLANNED)
 
     def _paths(self, chain: Chain, shapes: dict[str, Shape | None]) -> tuple[str, ...]:
         """Return what a chain's next write would change of the entity that Port holds."""

@@ -105,7 +105,8 @@ def _is_plain(value: dict[str, Any]) -> bool:
     """Whether a value is surely an EntityChange of the usual form: no search queries, every type exact."""
     source = value.get("source")
     return (
-        value.get("operation") in _OPERATIONS
+        type(value.get("operation")) is str
+        and value["operation"] in _OPERATIONS
         and type(value.get("blueprint")) is str
         and value["blueprint"] != ""
         and type(value.get("identifier")) is str

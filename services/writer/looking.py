@@ -29,7 +29,7 @@ async def look(
         async def search() -> list[Job]:
             found = await port.search_entities(blueprint, [chain.name for chain in part], leaving=leaving)
             for chain in part:
-                chain.looked = True
+                chain.looked, chain.blind = True, found is None
                 chain.held = None if found is None else found.get(chain.name)
             return []
 

@@ -21,6 +21,15 @@ WRITTEN = Settled(Count.WRITTEN)
 _TOO_LARGE = 413
 
 
+def pack(chain: Chain) -> Packed[Chain] | Settled:
+    """Return a chain's first step as it is sent, or its end where it can never be."""
+    change = chain.head
+    body = orjson.dumps({"identifier": change.identifier, **change.body})
+    if fits(body, BODY_LIMIT_BYTES):
+        return Packed(chain, change.flags, chain.name, body)
+    return failure(Reason.TOO_LARGE, f"{len(body)} bytes; Port takes {BODY_LIMIT_BYTES} per request")
+
+
 class Upserter:
     """Writes the first step of chains.
 
@@ -40,14 +49,11 @@ class Upserter:
         attempts: dict[Chain, Attempt] = {}
         packed: list[Packed[Chain]] = []
         for chain in chains:
-            change = chain.head
-            body = orjson.dumps({"identifier": change.identifier, **change.body})
-            if fits(body, BODY_LIMIT_BYTES):
-                packed.append(Packed(chain, change.flags, chain.name, body))
+            ready = pack(chain)
+            if isinstance(ready, Settled):
+                attempts[chain] = ready
             else:
-                attempts[chain] = failure(
-                    Reason.TOO_LARGE, f"{len(body)} bytes; Port takes {BODY_LIMIT_BYTES} per request"
-                )
+                packed.append(ready)
         bulks = plan_bulks(packed, limit_entities=BULK_UPSERT_LIMIT, limit_bytes=BODY_LIMIT_BYTES)
         jobs = [self._job(bulk, attempts, leaving) for bulk in bulks]
         await run_jobs(jobs, concurrency=self._concurrency, leaving=leaving)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 import httpx
+import orjson
 
 from shared.errors import ConfigurationError, FatalError
 from shared.http.backoff import Backoff, parse_wait_s
@@ -24,6 +25,8 @@ US_URL = "https://api.pagerduty.com"
 URL_SETTING = "OCEAN__INTEGRATION__CONFIG__API_URL"
 TOKEN_SETTING = "OCEAN__INTEGRATION__CONFIG__TOKEN"  # noqa: S105 - the name of a setting
 STALL_SETTING = "OCEAN__SYNC__STALL_TIMEOUT_S"
+CHEAPEST_PATH = "/abilities"
+"""Works with every kind of key. Source: PagerDuty REST API, List abilities."""
 
 
 class Budget(Protocol):
@@ -78,11 +81,27 @@ class Answer:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What is asked; the scope is its operation, for the rate limit."""
+
+    method: str
+    path: str
+    scope: str
+    query: Sequence[tuple[str, str]] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
 @dataclass(slots=True)
 class _Try:
     """How it stands with one request."""
 
-    path: str
+    request: _Request
+    optional: bool
     started_s: float
     successes: int
     attempts: int = 0
@@ -152,66 +171,107 @@ class PagerDutyClient:
         return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
     async def get(
-        self, path: str, query: Sequence[tuple[str, str]] = (), headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        *,
+        scope: str = "",
+        optional: bool = False,
     ) -> Answer:
         """Return the answer to a GET, however many requests that takes.
 
         Waits for rate limits and for failures that pass. A redirect is refused: following it could carry the
         token to another host.
 
+        Args:
+            path: From the leading slash on.
+            query: Query pairs.
+            headers: Beside the usual ones.
+            scope: The operation, where the path has an id in it; empty: the path.
+            optional: Whether the run can do without: then it is given up, too, when nothing else was asked
+                meanwhile, provided that PagerDuty answers otherwise.
+
         Raises:
             FatalError: The token is refused, PagerDuty cannot be reached, or no request of this client went
                 through for `stall_timeout_s`.
             ConfigurationError: The address cannot be asked at all.
         """
-        state = _Try(path=path, started_s=self._clock(), successes=self._successes)
+        request = _Request(method="GET", path=path, scope=scope or path, query=query, headers=headers or {})
+        return await self._ask(request, optional=optional)
+
+    async def post(self, path: str, body: Mapping[str, Any], *, optional: bool = False) -> Answer:
+        """Return the answer to a POST that only asks, so that it may be repeated: analytics.
+
+        Args:
+            path: From the leading slash on.
+            body: JSON object.
+            optional: As in `get`.
+
+        Raises:
+            FatalError: As in `get`.
+            ConfigurationError: As in `get`.
+        """
+        request = _Request(method="POST", path=path, scope=path, content=orjson.dumps(body))
+        return await self._ask(request, optional=optional)
+
+    async def _ask(self, request: _Request, *, optional: bool) -> Answer:
+        state = _Try(request=request, optional=optional, started_s=self._clock(), successes=self._successes)
         while True:
-            sent_at, reply = await self._ask_once(path, query, headers or {})
+            sent_at, reply = await self._ask_once(request)
             state.attempts += 1
             if reply.verdict is Verdict.UNAUTHORIZED:
-                raise FatalError(self._clean(self._refusal(path, reply)))
+                raise FatalError(self._clean(self._refusal(request, reply)))
             if reply.verdict not in {Verdict.RETRY, Verdict.RATE_LIMITED}:
-                detail = f"GET {path}: {reply.detail}" if reply.detail else ""
+                detail = f"{request}: {reply.detail}" if reply.detail else ""
                 return self._answer(reply.verdict, sent_at, state, reply.body, detail)
             self._check_deadlines(state, reply)
             if reply.verdict is Verdict.RATE_LIMITED:
                 state.limited += 1
                 asked_s = parse_wait_s(reply.headers, self._now().timestamp())
-                self._budget.refuse(path, reply.headers, self._backoff.delay_s(state.limited, asked_s))
+                wait_s = self._backoff.delay_s(state.limited, asked_s)
+                self._budget.refuse(request.scope, reply.headers, wait_s)
                 continue
             state.failures += 1
-            if state.failures >= self._patience.attempts and self._successes > state.successes:
-                detail = f"GET {path}: failed {state.failures} times, at last {reply.detail}"
+            if state.failures >= self._patience.attempts and await self._answers_otherwise(state):
+                detail = f"{request}: failed {state.failures} times, at last {reply.detail}"
                 return self._answer(Verdict.GIVEN_UP, sent_at, state, {}, detail)
             await self._back_off(state, reply)
 
-    async def _ask_once(
-        self, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str]
-    ) -> tuple[datetime, Reply]:
+    async def _answers_otherwise(self, state: _Try) -> bool:
+        """Whether PagerDuty is there, and only this request fails."""
+        if self._successes > state.successes or not state.optional:
+            return self._successes > state.successes
+        await self._ask_once(_Request(method="GET", path=CHEAPEST_PATH, scope=CHEAPEST_PATH))
+        return self._successes > state.successes
+
+    async def _ask_once(self, request: _Request) -> tuple[datetime, Reply]:
         """Send the request as soon as budget and slots allow."""
         while True:
             # Waiting for the budget takes no slot: an operation with a limit of its own holds up no other.
-            await self._budget.wait(path)
+            await self._budget.wait(request.scope)
             async with self._slots:
-                if self._budget.take(path):
+                if self._budget.take(request.scope):
                     self.requests += 1
-                    return self._now(), await self._send(path, query, headers)
+                    return self._now(), await self._send(request)
 
-    async def _send(self, path: str, query: Sequence[tuple[str, str]], headers: Mapping[str, str]) -> Reply:
+    async def _send(self, request: _Request) -> Reply:
         try:
             async with asyncio.timeout(self._patience.request_timeout_s):
-                response = await self._http.get(
-                    self._base_url + path,
-                    params=list(query),
-                    headers={**self._headers, **headers},
+                response = await self._http.request(
+                    request.method,
+                    self._base_url + request.path,
+                    params=list(request.query),
+                    content=request.content,
+                    headers={**self._headers, **request.headers},
                     follow_redirects=False,
                 )
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise ConfigurationError(f"{URL_SETTING} cannot be asked ({error}); use e.g. {US_URL}") from None
         except (httpx.RequestError, TimeoutError) as error:
-            self._budget.observe(path, {})
+            self._budget.observe(request.scope, {})
             return judge_failure(error)
-        self._budget.observe(path, response.headers)
+        self._budget.observe(request.scope, response.headers)
         reply = judge_response(response)
         self._contacted = self._contacted or reply.served
         if reply.verdict is Verdict.OK:
@@ -250,7 +310,7 @@ class PagerDutyClient:
         raise FatalError(
             self._clean(
                 f"PagerDuty at {self.address} let nothing through for {self._patience.stall_timeout_s:.0f} "
-                f"s, at last GET {state.path}: {reply.detail}; run it again later, or raise {STALL_SETTING}"
+                f"s, at last {state.request}: {reply.detail}; run it again later, or raise {STALL_SETTING}"
             )
         )
 
@@ -265,11 +325,11 @@ class PagerDutyClient:
             detail=self._clean(detail),
         )
 
-    def _refusal(self, path: str, reply: Reply) -> str:
+    def _refusal(self, request: _Request, reply: Reply) -> str:
         """Return what to do about a refused token. Source: PagerDuty REST API, Authentication; regions."""
         other = US_URL if self._base_url.startswith(EU_URL) else EU_URL
         return (
-            f"PagerDuty at {self.address} refuses the token (GET {path}: {reply.detail}); put a valid REST "
+            f"PagerDuty at {self.address} refuses the token ({request}: {reply.detail}); put a valid REST "
             f"API key into {TOKEN_SETTING}, or, if the account is in the other region, set "
             f"{URL_SETTING}={other}"
         )

@@ -9,7 +9,7 @@ import httpx
 import orjson
 
 from shared.pagerduty.error_body import read_error
-from shared.pagerduty.verdicts import Verdict, classify
+from shared.pagerduty.verdicts import Verdict, classify, is_daily_quota_spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,11 @@ def judge_response(response: httpx.Response) -> Reply:
     error = read_error(response.content)
     text = error.text or ("redirect" if 300 <= status < 400 else response.reason_phrase)
     code = "" if error.code is None else f" (code {error.code})"
+    verdict = classify(status, error)
+    if verdict is Verdict.RATE_LIMITED and is_daily_quota_spent(response.headers):
+        verdict = Verdict.QUOTA_SPENT
     return Reply(
-        verdict=classify(status, error),
+        verdict=verdict,
         cause=f"HTTP {status}",
         detail=f"HTTP {status}: {text}{code}{_request_id(response)}",
         headers=response.headers,

@@ -61,21 +61,30 @@ class PortClient:
         return await self._get(_blueprint_path(blueprint), "blueprint", "blueprint", leaving)
 
     async def create_blueprint(self, definition: Mapping[str, Any]) -> bool:
-        """Create a blueprint; False: one of that name exists, and stays as it is.
+        """Create a blueprint and its page of the catalog; False: one of that name exists, and stays as it is.
 
         Raises:
             RejectedError: Port refuses the definition.
             RetryableError: Port fails for this call only.
         """
-        call = Call(method="POST", path="/v1/blueprints", family="blueprint", body=orjson.dumps(definition))
+        path = "/v1/blueprints?create_catalog_page=true"
+        call = Call(method="POST", path=path, family="blueprint", body=orjson.dumps(definition))
         answer = await self._transport.call(call)
-        if answer.ok:
-            return True
         if answer.status == _CONFLICT:
             return False
-        if answer.transient:
-            raise RetryableError(self._failure(call, answer))
-        raise RejectedError(Reason.REFUSED, self._failure(call, answer))
+        self._require_ok(call, answer)
+        return True
+
+    async def update_blueprint(self, blueprint: str, parts: Mapping[str, Any]) -> None:
+        """Replace some top-level parts of a blueprint.
+
+        Raises:
+            RejectedError: Port refuses the definition.
+            RetryableError: Port fails for this call only.
+        """
+        path = _blueprint_path(blueprint)
+        call = Call(method="PATCH", path=path, family="blueprint", body=orjson.dumps(parts))
+        self._require_ok(call, await self._transport.call(call))
 
     async def get_integration(self, identifier: str) -> dict[str, Any] | None:
         """Return the integration object, whose `config` is the mapping kept in Port; None: there is none.
@@ -224,6 +233,12 @@ class PortClient:
         if not isinstance(value, dict):
             raise RetryableError(self._failure(call, answer))
         return value
+
+    def _require_ok(self, call: Call, answer: Answer) -> None:
+        if answer.transient:
+            raise RetryableError(self._failure(call, answer))
+        if not answer.ok:
+            raise RejectedError(Reason.REFUSED, self._failure(call, answer))
 
     def _failure(self, call: Call, answer: Answer) -> str:
         return f"Port, {call.method} {call.path}: {self.redact(answer.describe())}"

@@ -30,12 +30,12 @@ class Pacer:
         until_s = window.blocked_until_s
         if window.remaining is not None and window.remaining <= 0:
             until_s = max(until_s, window.reset_at_s)
-        return 0.0
+        return max(until_s - now_s, 0.0)
 
     def has_room(self, family: str, now_s: float) -> bool:
         """Whether the requests under way leave something of what remains of the window."""
         window = self._window(family)
-        return True
+        return window.remaining is None or now_s >= window.reset_at_s or window.in_flight < window.remaining
 
     def sent(self, family: str) -> None:
         """A request is on its way."""

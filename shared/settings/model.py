@@ -198,7 +198,11 @@ class Settings(BaseSettings):
         ),
     ] = None
     initialize_port_resources: Annotated[
-        bool, Field(description="Create the default blueprints and mapping in Port. Unused by `sync`.")
+        bool,
+        Field(
+            description="Begin with the default mapping where there is no other; create the default "
+            "blueprints that the mapping names and Port lacks."
+        ),
     ] = True
     send_raw_data_examples: Annotated[
         bool, Field(description="Accepted for compatibility; pagerport never sends raw data.")

@@ -13,6 +13,7 @@ from schemas.headers import Origin, RecordHeaders
 from schemas.mapping import MappingFile
 from schemas.run import KindResult
 from services.fetcher.budget import RateBudget
+from services.fetcher.enrichment.interface import Enricher
 from services.fetcher.listing import list_source
 from shared.http.client import build_client
 from shared.http.waits import WaitLedger
@@ -109,7 +110,12 @@ class Bench:
         return await self.list_source(source, concurrency=concurrency, on_publish=on_publish)
 
     async def list_source(
-        self, source: Source, *, concurrency: int = 10, on_publish: Callable[[], None] = lambda: None
+        self,
+        source: Source,
+        *,
+        concurrency: int = 10,
+        on_publish: Callable[[], None] = lambda: None,
+        enricher: Enricher | None = None,
     ) -> Listed:
         records: list[NewRecord] = []
         progress: list[KindResult] = []
@@ -128,6 +134,7 @@ class Bench:
             now=self.time.now,
             on_progress=progress.append,
             concurrency=concurrency,
+            enricher=enricher,
         )
         return Listed(result, records, progress)
 

@@ -529,8 +529,17 @@ class Notebook:
     def __init__(self) -> None:
         self.lines: list[tuple[str, Any, tuple[str, ...]]] = []
 
-    def upsert(self, change: Change, held: dict[str, Any] | None, paths: tuple[str, ...]) -> None:
-        self.lines.append(("upsert" if held else "create", change.identifier, paths))
+    def create(self, change: Change) -> None:
+        self.lines.append(("create", change.identifier, ()))
+
+    def update(self, change: Change, held: Mapping[str, Any], paths: Sequence[str]) -> None:
+        self.lines.append(("update", change.identifier, tuple(paths)))
+
+    def send_unseen(self, change: Change) -> None:
+        self.lines.append(("unseen", change.identifier, ()))
+
+    def leave(self, change: Change) -> None:
+        self.lines.append(("leave", change.identifier, ()))
 
     def delete(self, change: Change) -> None:
         self.lines.append(("delete", change.identifier, ()))
@@ -546,12 +555,31 @@ async def test_dry_run_tells_what_it_would_do_and_does_nothing() -> None:
             create_missing=True,
         )
         before = await writer.setting.writes()
+        by_search = {"combinator": "and", "rules": [{"property": "text", "operator": "=", "value": "x"}]}
         assert await writer.counts(
-            upsert("a", title="new"), upsert("same"), upsert("b", title="B"), delete("a", SWEEP)
-        ) == [WRITTEN, UNCHANGED, WRITTEN, DELETED]
+            upsert("a", title="new"),
+            upsert("same"),
+            upsert("b", title="B"),
+            upsert("huge", properties={"text": "x" * 1_100_000}),
+            upsert(by_search, title="found"),
+            delete("a", SWEEP),
+        ) == [PLANNED, UNCHANGED, PLANNED, one(Count.REJECTED), PLANNED, PLANNED]
         assert await writer.setting.writes() == before
         assert notebook.lines == [
-            ("upsert", "a", ("title",)),
-            ("create", "b", ("title",)),
+            ("leave", "same", ()),
+            ("update", "a", ("title",)),
+            ("create", "b", ()),
+            ("unseen", by_search, ()),
             ("delete", "a", ()),
         ]
+        assert {reason for reason, _ in (await writer.letters()).values()} == {"too_large"}
+
+
+async def test_dry_run_that_cannot_look_says_so() -> None:
+    notebook = Notebook()
+    async with writer_setting(dry_run=notebook) as writer:
+        await writer.setting.script(
+            {"match": {"path": ".*/entities/search"}, "times": 1, "action": {"status": 422, "body": {"ok": False}}}
+        )
+        assert await writer.counts(upsert("a", title="A")) == [PLANNED]
+        assert notebook.lines == [("unseen", "a", ())]

@@ -329,6 +329,17 @@ async def test_lost_records_are_an_alarm_once_and_the_rest_goes_on(
     assert "has lost records" in caplog.text
 
 
+async def test_alarm_is_not_raised_again_by_a_restart_before_the_next_commit(stand: Stand) -> None:
+    start = await lose_two_of_three(stand)
+    core = Core(waits_for_a_remote)
+    consumer = stand.consumer(core, on_fatal="hold")
+    task = asyncio.create_task(consumer.run())
+    await core.called.wait()
+    assert await stand.committed() == (start, 0)
+    consumer.stop()
+    await task
+
+
 async def test_commit_above_the_end_of_the_log_is_lost_too(stand: Stand) -> None:
     await stand.append(1)
     await stand.log.commit(GROUP, {ONE_PLACE: Committed(5)})
@@ -572,7 +583,7 @@ async def all_committed(log: SqliteLog, progressed: asyncio.Event) -> dict[Topic
             await progressed.wait()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(behaviours, max_size=12), st.lists(events, max_size=14), st.sampled_from([1, 7, 500]))
 async def test_nothing_is_lost_nor_counted_twice_whatever_happens(
     misbehaviours: list[list[bool] | str], script: list[int | str], max_records: int

@@ -13,6 +13,7 @@ from shared.errors import ConfigurationError
 from shared.log.interface import Committed, NewRecord, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.log.sqlite_schema import STEPS, VERSION, migrate
+from shared.log.sqlite_store import Store
 
 RAW = raw_topic("users")
 PLACE = TopicPartition(COMMANDS.name, 0)
@@ -245,6 +246,17 @@ async def test_appends_under_way_are_written_before_the_file_closes(path: Path) 
     with pytest.raises(RuntimeError, match="closed"):
         await log.append([NewRecord(COMMANDS.name, b"k", b"v")])
     await log.close()
+
+
+@pytest.mark.parametrize(
+    ("durable", "pragmas"), [(True, ["wal", 2, "normal"]), (False, ["memory", 0, "exclusive"])]
+)
+def test_only_a_durable_log_waits_for_the_disk(path: Path, durable: bool, pragmas: list[object]) -> None:
+    store = Store.open(path, durable=durable, locked=True, prefix="")
+    names_of_pragmas = ("journal_mode", "synchronous", "locking_mode")
+    found = [store.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names_of_pragmas]
+    store.close()
+    assert found == pragmas
 
 
 async def test_temporary_log_leaves_nothing() -> None:

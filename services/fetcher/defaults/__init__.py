@@ -1,0 +1,1 @@
+"""Holds the default blueprints and the default mapping."""

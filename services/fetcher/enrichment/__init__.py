@@ -1,0 +1,1 @@
+"""What a listing adds to PagerDuty's objects: on-calls, e-mails, analytics, custom fields."""

@@ -1,0 +1,106 @@
+"""Says which keys a listing must add to its objects: those that an entry reads and has not switched off.
+
+| key | on | what | switch (default) |
+| --- | --- | --- | --- |
+| `__oncall_user` | services | on-calls of its escalation policy now | |
+| `__oncall_users` | escalation_policies | its on-calls now | `attachOncallUsers` (true) |
+| `__email` | schedules, in each of `users[]` | the user's e-mail | |
+| `__analytics` | services | metrics of `analyticsMonthsPeriod` (3) months | `serviceAnalytics` (true) |
+| `__analytics` | incidents | its raw analytics | `incidentAnalytics` (false) |
+| `__custom_fields` | services, incidents | values of its custom fields | `includeCustomFields` (false) |
+
+An entry reads a key when the text of one of its expressions names it: the same rule by which the mapper
+leaves alone what is made from a key that could not be had. Source of the keys: port-labs/ocean,
+integrations/pagerduty, so that existing mappings work.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel
+
+from schemas.mapping import Resource, Selector
+
+SERVICE_ONCALLS: Final = "__oncall_user"
+POLICY_ONCALLS: Final = "__oncall_users"
+USER_EMAIL: Final = "__email"
+ANALYTICS: Final = "__analytics"
+CUSTOM_FIELDS: Final = "__custom_fields"
+
+_Switch = Callable[[Selector], bool]
+_SWITCHES: Final[Mapping[str, Mapping[str, _Switch]]] = {
+    "services": {
+        SERVICE_ONCALLS: lambda _: True,
+        ANALYTICS: lambda selector: selector.service_analytics is not False,
+        CUSTOM_FIELDS: lambda selector: selector.include_custom_fields,
+    },
+    "incidents": {
+        ANALYTICS: lambda selector: selector.incident_analytics is True,
+        CUSTOM_FIELDS: lambda selector: selector.include_custom_fields,
+    },
+    "schedules": {USER_EMAIL: lambda _: True},
+    "escalation_policies": {POLICY_ONCALLS: lambda selector: selector.attach_oncall_users is not False},
+}
+"""Kind to the keys its objects can be given, each with what says whether an entry wants it."""
+DEFAULT_MONTHS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrichment:
+    """What is added to the objects of a listing.
+
+    Attributes:
+        keys: Keys, in a fixed order.
+        analytics_months: Months of 30 days that the metrics of services cover.
+    """
+
+    keys: tuple[str, ...] = ()
+    analytics_months: int = DEFAULT_MONTHS
+
+    @property
+    def months(self) -> int | None:
+        """Return the period of the analytics; None: there are none."""
+        return self.analytics_months if ANALYTICS in self.keys else None
+
+
+NO_ENRICHMENT: Final = Enrichment()
+
+
+def read_enrichment(resource: Resource) -> Enrichment:
+    """Return what one entry needs."""
+    selector, texts = resource.selector, list(_texts((resource.selector.query, resource.port)))
+    return Enrichment(
+        keys=tuple(
+            key
+            for key, is_on in _SWITCHES.get(resource.kind, {}).items()
+            if is_on(selector) and any(key in text for text in texts)
+        ),
+        analytics_months=selector.analytics_months_period,
+    )
+
+
+def unite_enrichments(kind: str, parts: Iterable[Enrichment]) -> Enrichment:
+    """Return what all entries of one source need together. Those with analytics have the same period."""
+    held = list(parts)
+    keys = {key for part in held for key in part.keys}
+    months = [part.months for part in held if part.months is not None]
+    return Enrichment(
+        keys=tuple(key for key in _SWITCHES.get(kind, {}) if key in keys),
+        analytics_months=months[0] if months else DEFAULT_MONTHS,
+    )
+
+
+def _texts(part: object) -> Iterator[str]:
+    """Return every text in a part of a mapping: its expressions, wherever they stand."""
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, BaseModel):
+        for name in type(part).model_fields:
+            yield from _texts(getattr(part, name))
+    elif isinstance(part, Mapping):
+        for value in part.values():
+            yield from _texts(value)
+    elif isinstance(part, tuple):
+        for value in part:
+            yield from _texts(value)
