@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -61,12 +62,11 @@ class RecordHeaders(BaseModel):
 
     def encode(self) -> tuple[tuple[str, bytes], ...]:
         """Return the headers as they travel, in a stable order."""
-        pairs: list[tuple[str, bytes]] = [("content-type", b"application/json")]
-        for name in RecordHeaders.model_fields:
-            value = getattr(self, name)
-            if value is None or value in {"", ()}:
-                continue
-            pairs.append((PREFIX + name, _as_text(value).encode()))
+        pairs: list[tuple[str, bytes]] = [_CONTENT_TYPE]
+        for name, value in self:
+            text = value if type(value) is str else _as_text(value)
+            if text:
+                pairs.append((_NAMES[name], text.encode()))
         return tuple(pairs)
 
     @classmethod
@@ -94,9 +94,20 @@ class RecordHeaders(BaseModel):
         return cls.model_validate(found)
 
 
+_CONTENT_TYPE: Final = ("content-type", b"application/json")
+_NAMES: Final = {name: PREFIX + name for name in RecordHeaders.model_fields}
+
+
 def _as_text(value: object) -> str:
-    if isinstance(value, tuple):
-        return ",".join(value)
+    """Return a value as a header has it; empty: the header is left out."""
+    if value is None:
+        return ""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return str(value)
+        return _instant_text(value)
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+@lru_cache(maxsize=256)
+def _instant_text(at: datetime) -> str:
+    # The records of a page share the moment of their request.
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
