@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import jq
 
+from tests.oracle_enrichment import Enricher
+
 Json = Any
 Key = tuple[str, str]
 
@@ -70,10 +72,12 @@ def list_all(client: httpx.Client, kind: str, params: dict[str, Json]) -> Iterat
 def expected_catalog(pagerduty: httpx.Client, mapping: dict[str, Json]) -> dict[Key, Expected]:
     """Return every entity that the mapping makes of the account, entries applied in their order."""
     catalog: dict[Key, Expected] = {}
+    enricher = Enricher(pagerduty)
     for entry in mapping["resources"]:
         selector = entry.get("selector", {})
         entity = entry["port"]["entity"]["mappings"]
         for document in list_all(pagerduty, entry["kind"], selector.get("apiQueryParams", {})):
+            enricher.add_to(document, entry["kind"], selector)
             for item in _items(entry["port"], document):
                 _apply(catalog, selector.get("query", "true"), entity, item)
     return catalog

@@ -31,8 +31,8 @@ def _blueprints_table(blueprints: Mapping[str, BlueprintPlan]) -> Table:
     table.add_column("blueprint", overflow="fold")
     for title in ("create", "update", "left alone"):
         table.add_column(title, justify="right")
-    table.add_column("would change in so many", overflow="fold")
-    table.add_column("would be new, for example", overflow="fold")
+    table.add_column("properties that would change", overflow="fold")
+    table.add_column("new, for example", overflow="fold")
     for name, one in blueprints.items():
         table.add_row(
             escape(name),

@@ -65,6 +65,7 @@ class ProgressDisplay:
         self._waiting_for = waiting_for
         self._clock = clock
         self._written = WRITTEN_TITLES[dry_run]
+        self._stages = _STAGES | ({RunState.WRITING: "comparing with Port"} if dry_run else {})
         self._started_s = clock()
         self._lined_s = self._started_s
         self._live = (
@@ -95,7 +96,8 @@ class ProgressDisplay:
 
     def _headline(self, result: RunResult) -> str:
         wait = self._waiting_for()
-        text = f"{_STAGES.get(result.state, str(result.state))}, {self._elapsed_s():.0f} s"
+        stage = self._stages.get(result.state, str(result.state))
+        text = f"{stage}, {self._elapsed_s():.0f} s"
         return f"{text}; waiting for {wait}" if wait else text
 
     def _line(self, result: RunResult) -> str:

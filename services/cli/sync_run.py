@@ -50,6 +50,7 @@ class SyncScreen:
         Raises:
             ConfigurationError: The mapping or a setting is wrong.
             FatalError: PagerDuty or Port refuses us or cannot be reached.
+            RejectedError: Port refuses a default blueprint.
         """
         loaded = self._checked(mapping_of_file(file)) if file else None
         display = ProgressDisplay(self._stderr, self._waits.waiting_for, dry_run=self._dry_run)

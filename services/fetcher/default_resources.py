@@ -7,7 +7,7 @@ import orjson
 
 from shared.mapping_file import LoadedMapping, parse_mapping
 
-DEFAULT_MAPPING = "default"
+DEFAULT_MAPPING = "default mapping"
 """Name of the default mapping, as the mapping in force and messages have it."""
 
 _FOLDER = files("services.fetcher.defaults")

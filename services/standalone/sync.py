@@ -121,7 +121,7 @@ async def _without_file(clients: Clients, settings: Settings) -> LoadedMapping:
     )
     for problem in require_sound(loaded):
         logger.warning(loaded.line(problem))
-    logger.info("no mapping file is given; in force is the mapping: %s", loaded.name)
+    logger.info("no mapping file is given; in force: %s", loaded.name)
     return loaded
 
 

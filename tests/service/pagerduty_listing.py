@@ -39,6 +39,7 @@ class Time:
 
     seconds: float = 0.0
     slept: list[float] = field(default_factory=list)
+    on_sleep: Callable[[], object] = lambda: None
 
     def clock(self) -> float:
         return self.seconds
@@ -49,6 +50,7 @@ class Time:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.seconds += seconds
+        self.on_sleep()
         await asyncio.sleep(0)
 
 

@@ -102,7 +102,12 @@ def test_stream_is_read_where_it_holds_little_else(query: tuple[tuple[str, str],
 
 
 def test_filters_of_the_stream_are_those_both_sides_have() -> None:
-    query = (("include[]", "teams"), ("service_ids[]", "PS1"), ("service_ids[]", "PS2"), ("team_ids[]", "PT1"))
+    query = (
+        ("include[]", "teams"),
+        ("service_ids[]", "PS1"),
+        ("service_ids[]", "PS2"),
+        ("team_ids[]", "PT1"),
+    )
     assert analytics_filters(query) == {"service_ids": ["PS1", "PS2"], "team_ids": ["PT1"]}
 
 
