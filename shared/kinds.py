@@ -79,6 +79,8 @@ class Kind:
         order: Value of `sort_by` that keeps pages stable while rows are added; empty: PagerDuty's own.
         early_access: Value of the `X-EARLY-ACCESS` header; empty: none.
         by_enrollment: Whether accounts that are not enrolled are answered 404.
+        may_be_absent: Whether a 404 means that the account has no such objects: the list is new, and not
+            everywhere yet.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Kind:
     order: str = ""
     early_access: str = ""
     by_enrollment: bool = False
+    may_be_absent: bool = False
 
     @property
     def path(self) -> str:
@@ -139,6 +142,7 @@ def _kind(
     implied: Mapping[str, JsonValue] | None = None,
     order: str = "",
     early_access: str = "",
+    may_be_absent: bool = False,
 ) -> Kind:
     """Build a row of the table.
 
@@ -169,6 +173,7 @@ def _kind(
         early_access=early_access,
         # Source: PagerDuty REST API, OpenAPI document: early access, with or without a header.
         by_enrollment=bool(early_access) or name.startswith("enrichment/"),
+        may_be_absent=may_be_absent,
     )
 
 
@@ -339,7 +344,14 @@ _TABLE = (
         takes="query team_ids[]",
         include="contact_methods notification_rules teams subdomains",
     ),
-    _kind("v3/schedules", _C, single="schedule", takes="query team_ids[]", page_limit=1000),
+    _kind(
+        "v3/schedules",
+        _C,
+        single="schedule",
+        takes="query team_ids[]",
+        page_limit=1000,
+        may_be_absent=True,
+    ),
     _kind("vendors", _C, single="vendor"),
     _kind("webhook_subscriptions", _C, single="webhook_subscription", takes="filter_type filter_id"),
     _kind("webhook_subscriptions/oauth_clients", _N, single="oauth_client"),

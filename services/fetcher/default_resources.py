@@ -10,15 +10,17 @@ from shared.mapping_file import LoadedMapping, parse_mapping
 DEFAULT_MAPPING = "default mapping"
 """Name of the default mapping, as the mapping in force and messages have it."""
 
-_FOLDER = files("services.fetcher.defaults")
+_PACKAGE = "services.fetcher.defaults"
 
 
 def default_mapping() -> LoadedMapping:
     """Return the mapping for those who have none yet."""
-    return parse_mapping(_FOLDER.joinpath("mapping.yaml").read_text(encoding="utf-8"), DEFAULT_MAPPING)
+    text = files(_PACKAGE).joinpath("mapping.yaml").read_text(encoding="utf-8")
+    return parse_mapping(text, DEFAULT_MAPPING)
 
 
 def default_blueprints() -> list[dict[str, Any]]:
     """Return the definitions of the blueprints that the default mapping fills."""
-    definitions: list[dict[str, Any]] = orjson.loads(_FOLDER.joinpath("blueprints.json").read_bytes())
+    content = files(_PACKAGE).joinpath("blueprints.json").read_bytes()
+    definitions: list[dict[str, Any]] = orjson.loads(content)
     return definitions

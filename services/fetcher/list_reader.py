@@ -100,6 +100,8 @@ class ListReader:
         self.duplicates = 0
         self.too_large = 0
         self.requests = 0
+        self.is_absent = False
+        """The account does not know the list: it has none of these objects."""
 
     def close(self) -> None:
         """Forget the ids."""
@@ -308,6 +310,9 @@ class ListReader:
             case Verdict.DENIED:
                 step = f"give the token that right, or take {kind.name} out of the mapping"
                 raise ListingEndedError(KindState.SKIPPED, f"{answer.detail}; {step}")
+            case Verdict.NOT_FOUND if kind.may_be_absent:
+                self.is_absent = True
+                return Page(rows=())
             case Verdict.NOT_FOUND if kind.by_enrollment:
                 step = f"the account is not enrolled: take {kind.name} out of the mapping"
                 raise ListingEndedError(KindState.SKIPPED, f"{answer.detail}; {step}")

@@ -214,8 +214,14 @@ class _Listing:
             fetched=self.reader.fetched,
             duplicates=self.reader.duplicates,
             requests=self.reader.requests + (self._enricher.requests if self._enricher else 0),
-            warnings=self._enricher.warnings() if self._enricher else [],
+            warnings=self._warnings(),
         )
+
+    def _warnings(self) -> list[str]:
+        warnings = self._enricher.warnings() if self._enricher else []
+        if self.reader.is_absent:
+            warnings.append(f"the account has no {self._kind.name}: GET {self._kind.path} answers 404")
+        return warnings
 
 
 def _open_query(query: Query) -> Query | None:

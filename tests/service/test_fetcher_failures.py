@@ -57,6 +57,17 @@ async def test_list_that_does_not_exist_is_not_taken_for_empty(kind: str, state:
     assert "HTTP 404" in listed.result.reason
 
 
+async def test_new_list_that_an_account_does_not_know_yet_holds_nothing_and_says_so() -> None:
+    bench = SimulatorBench(account())
+    bench.script({"match": {"path": "/v3/schedules"}, "action": {"status": 404}})
+    listed = await bench.list("v3/schedules")
+    assert listed.result == KindResult(
+        state=KindState.COMPLETE,
+        requests=1,
+        warnings=["the account has no v3/schedules: GET /v3/schedules answers 404"],
+    )
+
+
 async def test_refused_token_is_fatal_and_names_setting_host_and_region() -> None:
     bench = SimulatorBench(account(), token="u+wrongTokenABC")
     with pytest.raises(FatalError) as caught:
