@@ -1,6 +1,7 @@
 """Compiles and runs JQ expressions behind one small interface, so that the engine can be another."""
 
 import re
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import jq
@@ -105,6 +106,7 @@ def enclose(text: str) -> str:
     return f"(\n{text}\n)"
 
 
+@lru_cache(maxsize=4096)
 def runnable_text(text: str) -> str:
     """Return the expression as it compiles: itself, or with its `'abc'` strings made `"abc"`.
 
