@@ -6,10 +6,11 @@ from enum import StrEnum
 class Count(StrEnum):
     """What is counted per kind of a run, in the commit metadata of mapper and writer.
 
-    Mapper, per raw object (exactly one of the first three): mapped, filtered, failed. The rest are further
-    facts of it: how many changes it emitted, how many rejections, how many properties were omitted.
+    Mapper, per raw object (exactly one): mapped, filtered, failed or rejected. The rest are further facts of
+    it: how many changes it emitted, how many values were omitted.
     Writer, per change (exactly one): written, unchanged, folded, rejected, unmet, failed, deleted or
-    not_deleted; in a dry run planned stands for written and deleted.
+    not_deleted; in a dry run planned stands for written and deleted. How many values were coerced or dropped are
+    further facts of it.
     """
 
     MAPPED = "mapped"
@@ -21,7 +22,7 @@ class Count(StrEnum):
     EMITTED = "emitted"
     """Entity changes published by the mapper, deletes included."""
     OMITTED = "omitted"
-    """Properties left out because their expression failed or gave no output."""
+    """Values left as they were in Port, because their expression failed or gave no output."""
     COLLIDED = "collided"
     """Entities that two entries or items of one object made and that were merged."""
     DELETE_UNRESOLVED = "delete_unresolved"
@@ -32,20 +33,23 @@ class Count(StrEnum):
     FOLDED = "folded"
     """Changes merged into a later change of the same entity."""
     REJECTED = "rejected"
-    """Refused for good: null identifier (mapper), refused by Port (writer). Each is a dead letter."""
+    """Refused for good: objects that only lack an identifier (mapper), changes that Port refuses (writer). Each
+    is a dead letter."""
     UNMET = "unmet"
     """Relation target missing; a dead letter."""
     DELETED = "deleted"
     NOT_DELETED = "not_deleted"
     """Deletes proposed by a run, which only a sweep carries out."""
     COERCED = "coerced"
-    """Properties changed to the blueprint's type, or dropped because they can never fit it."""
+    """Values that took the form their blueprint wants, and lost nothing."""
     PLANNED = "planned"
     """Changes that a dry run would have written, or carried out as deletes."""
+    DROPPED = "dropped"
+    """Values that were not sent, since they can never fit their blueprint."""
 
 
 FAILING = (Count.FAILED, Count.REJECTED, Count.UNMET)
-"""Counts that make a run not green. Omissions and coercions are warnings."""
+"""Counts that make a run not green. What was omitted, coerced or dropped is a warning."""
 
 
 class Reason(StrEnum):

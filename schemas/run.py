@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from schemas.outcome import Count, Reason
+from schemas.outcome import FAILING, Count, Reason
 from schemas.run_plan import RunPlan
 from schemas.versions import SCHEMA_VERSION
 
@@ -61,6 +61,11 @@ class KindResult(BaseModel):
         default_factory=dict
     )
 
+    @property
+    def failed(self) -> int:
+        """How many objects and changes did not arrive."""
+        return sum(stage.get(count, 0) for stage in (self.mapper, self.writer) for count in FAILING)
+
 
 class RunFailure(BaseModel):
     """One object or change that did not arrive, and why."""
@@ -106,6 +111,10 @@ class RunResult(BaseModel):
     ended_at: AwareDatetime | None = None
     kinds: dict[str, KindResult] = Field(default_factory=dict)
     failure_count: Annotated[int, Field(description="All failures, also those past the list's limit.")] = 0
+    unmapped: Annotated[int, Field(description="Objects read but not mapped when the run ended early.")] = 0
+    unsettled: Annotated[
+        int, Field(description="Entity changes neither carried out nor refused when the run ended early.")
+    ] = 0
     failures_by_reason: dict[Reason, int] = Field(default_factory=dict)
     failures: list[RunFailure] = Field(default_factory=list)
     created_blueprints: Annotated[

@@ -1,6 +1,7 @@
 """Conducts a run: lists and publishes, waits for the stages by their committed offsets, writes the result."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,10 +11,17 @@ from schemas.mapping import MappingInForce
 from schemas.outcome import Count
 from schemas.run import KindResult, KindState, RunResult, RunState
 from schemas.topics import ENTITIES, RUNS, dlq_topic
-from services.fetcher.run_counts import add_letter, add_warnings, count_failures, final_state, merge_listings
+from services.fetcher.run_counts import (
+    add_letter,
+    add_warnings,
+    count_failures,
+    count_unfinished,
+    final_state,
+    merge_listings,
+)
 from services.fetcher.run_letters import OpenLetter, read_open_letters
 from services.fetcher.unmet import Refresh, redrive_unmet, settle_counts
-from services.fetcher.waves import plan_waves
+from services.fetcher.waves import plan_waves, searching_entries
 from shared.errors import FatalError
 from shared.groups import MAPPER_GROUP, WRITER_GROUP
 from shared.http.waits import WaitLedger
@@ -21,6 +29,8 @@ from shared.log.interface import Log, NewRecord, Sleep, TopicPartition
 from shared.progress import Progress, sum_counts
 from shared.sources import Source
 from shared.tasks import all_of
+
+logger = logging.getLogger(__name__)
 
 NO_SWEEP = "this run deletes nothing: the sweep of stale entities is not part of this release"
 
@@ -57,6 +67,8 @@ class _Run:
     kind_of: dict[str, str]
     """Raw topic to kind."""
     creates_missing: bool = True
+    searching: frozenset[int] = frozenset()
+    """Entries that search Port: what they look for may not have been there."""
     closed: list[OpenLetter] = field(default_factory=list)
     """Letters whose objects were asked for again."""
     listings: dict[str, KindResult] = field(default_factory=dict)
@@ -82,6 +94,7 @@ class Conductor:
         identifier: str,
         waits: WaitLedger,
         requests: Callable[[], dict[str, int]],
+        successes: Callable[[], int],
         watch: Watch,
         now: Callable[[], datetime],
         sleep: Sleep = asyncio.sleep,
@@ -92,6 +105,7 @@ class Conductor:
         self._identifier = identifier
         self._waits = waits
         self._requests = requests
+        self._successes = successes
         self._watch = watch
         self._now = now
         self._sleep = sleep
@@ -119,6 +133,7 @@ class Conductor:
             result=RunResult(run_id=run_id, mapping_version=mapping.version, started_at=self._now()),
             kind_of={source.topic: source.kind for source in sources},
             creates_missing=mapping.config.create_missing_related_entities,
+            searching=searching_entries(mapping.config),
         )
         self.result = run.result
         run.result.kinds = {source.kind: KindResult() for source in sources}
@@ -130,16 +145,15 @@ class Conductor:
         try:
             await _first_of(steps, watcher, stages)
         except asyncio.CancelledError:
-            await self._close(run, RunState.INTERRUPTED)
+            await self._close_early(run, RunState.INTERRUPTED, "")
             raise
-        except FatalError as error:
-            run.result.error = str(error)
-            await self._close(run, RunState.FAILED)
+        except Exception as error:
+            await self._close_early(run, RunState.FAILED, str(error) or type(error).__name__)
             raise
         return run.result
 
     async def _steps(self, run: _Run, sources: Sequence[Source]) -> None:
-        for wave in plan_waves(sources, create_missing=run.creates_missing):
+        for wave in plan_waves(sources, create_missing=run.creates_missing, searching=run.searching):
             await self._enter(run, RunState.LISTING)
             await self._list(run, wave)
             await self._barrier(run)
@@ -156,7 +170,7 @@ class Conductor:
 
     async def _redrive(self, run: _Run, sources: Mapping[str, Source]) -> None:
         """Give unmet relations a second chance, now that everything else has been written."""
-        if run.creates_missing:
+        if run.creates_missing and not run.searching:
             return
         letters = await self._letters(run)
         run.closed = await redrive_unmet(self._log, letters, sources, self._refresh, self._now)
@@ -224,7 +238,8 @@ class Conductor:
         run.result.failure_count = count_failures(run.result.kinds)
         run.result.requests = self._requests()
         run.result.waits = self._waits.waits()
-        moved = (mapper_at, writer_at, sum(kind.fetched for kind in run.result.kinds.values()))
+        fetched = sum(kind.fetched for kind in run.result.kinds.values())
+        moved = (mapper_at, writer_at, fetched, self._successes())
         if moved != run.moved:
             run.moved, run.moved_at_s = moved, self._now().timestamp()
 
@@ -241,10 +256,22 @@ class Conductor:
         await self._judge_letters(run)
         add_warnings(run.result)
         run.result.state = state or final_state(run.result)
+        run.result.unmapped, run.result.unsettled = count_unfinished(run.result.kinds)
         run.result.ended_at = self._now()
         self._watch.on_close(run.result)
         await self._publish(run.result)
         self._watch.on_snapshot(run.result)
+
+    async def _close_early(self, run: _Run, state: RunState, error: str) -> None:
+        """Write the result of a run that did not get to its end, as far as the log still allows."""
+        run.result.error = error
+        try:
+            await self._close(run, state)
+        except Exception:
+            # What ended the run is raised; that the log fails as well (a full disk) must not hide it.
+            logger.exception("the result of run %s could not be written to the log", run.result.run_id)
+            run.result.state, run.result.ended_at = state, self._now()
+            self._watch.on_snapshot(run.result)
 
     async def _judge_letters(self, run: _Run) -> None:
         """List what is open at the end, and let the counts say the same."""

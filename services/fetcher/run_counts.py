@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from schemas.dead_letter import DeadLetter
-from schemas.outcome import FAILING
+from schemas.outcome import Count
 from schemas.run import FAILURE_LIMIT, KindResult, KindState, RunFailure, RunResult, RunState
 
 _WORST_FIRST = (
@@ -37,18 +37,40 @@ def merge_listings(listings: Iterable[KindResult]) -> KindResult:
 
 def count_failures(kinds: Mapping[str, KindResult]) -> int:
     """Return how many objects and changes did not arrive."""
-    return sum(
-        stage.get(count, 0)
-        for kind in kinds.values()
-        for stage in (kind.mapper, kind.writer)
-        for count in FAILING
-    )
+    return sum(kind.failed for kind in kinds.values())
 
 
 def add_warnings(result: RunResult) -> None:
     """Bring what the kinds warn about into the result's own list."""
     found = (warning for kind in result.kinds.values() for warning in kind.warnings)
     result.warnings += [warning for warning in found if warning not in result.warnings]
+
+
+_MAPPED = (Count.MAPPED, Count.FILTERED, Count.FAILED, Count.REJECTED)
+_SETTLED = (
+    Count.WRITTEN,
+    Count.UNCHANGED,
+    Count.FOLDED,
+    Count.REJECTED,
+    Count.UNMET,
+    Count.FAILED,
+    Count.DELETED,
+    Count.NOT_DELETED,
+    Count.PLANNED,
+)
+
+
+def count_unfinished(kinds: Mapping[str, KindResult]) -> tuple[int, int]:
+    """Return how many objects were read but not mapped, and how many changes were made but not settled.
+
+    Both are 0 in a run that got to its end.
+    """
+    unmapped = sum(one.fetched - sum(one.mapper.get(count, 0) for count in _MAPPED) for one in kinds.values())
+    unsettled = sum(
+        one.mapper.get(Count.EMITTED, 0) - sum(one.writer.get(count, 0) for count in _SETTLED)
+        for one in kinds.values()
+    )
+    return max(unmapped, 0), max(unsettled, 0)
 
 
 def add_letter(result: RunResult, letter: DeadLetter) -> None:

@@ -30,6 +30,10 @@ class Clients:
         """Return the requests sent to each so far, repetitions included."""
         return {"PagerDuty": self.pagerduty.requests, "Port": self.port.requests}
 
+    def successes(self) -> int:
+        """Return how many requests to either were served: as long as it grows, a run is not stuck."""
+        return self.pagerduty.successes + self.port.successes
+
 
 def now() -> datetime:
     """Return the time, aware and in UTC."""

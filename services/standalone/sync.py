@@ -31,6 +31,7 @@ from shared.groups import MAPPER_GROUP, WRITER_GROUP
 from shared.http.waits import WaitLedger
 from shared.log.interface import NewRecord
 from shared.log.sqlite import SqliteLog
+from shared.logs import log_context
 from shared.mapping_file import LoadedMapping, require_sound
 from shared.pagerduty.client import PagerDutyClient
 from shared.runtime import Consumer
@@ -168,6 +169,7 @@ async def _run(
         identifier=identifier,
         waits=sync.waits,
         requests=clients.requests,
+        successes=clients.successes,
         watch=Watch(
             poll_s=POLL_S,
             stall_timeout_s=sync.settings.sync.stall_timeout_s,
@@ -176,7 +178,7 @@ async def _run(
         ),
         now=now,
     )
-    with enrichment:
+    with enrichment, log_context(run_id=run_id):
         async with _stages(sync.settings, log, mapping, writer) as tasks:
             return await conductor.resync(run_id, mapping, sources, tasks)
 

@@ -29,6 +29,8 @@ from shared.log.interface import (
 from shared.log.sqlite_append import choose_place, pack_records, positions_of
 from shared.log.sqlite_cleanup import expire, finish_compaction, plan_compaction, rewrite_chunks
 from shared.log.sqlite_groups import Group
+from shared.log.sqlite_leftovers import PREFIX as LEFTOVER_PREFIX
+from shared.log.sqlite_leftovers import remove_leftovers
 from shared.log.sqlite_lock import FileLock
 from shared.log.sqlite_store import Store
 from shared.log.sqlite_waiters import Waiters
@@ -112,8 +114,9 @@ class SqliteLog:
 
     @classmethod
     async def temporary(cls, *, prefix: str = "", clock: Clock = time.time) -> "SqliteLog":
-        """Open a log in a private temporary directory, which `close` removes."""
-        directory = Path(tempfile.mkdtemp(prefix="pagerport-"))
+        """Open a log in a private temporary directory, which `close` removes, or else the next one's opening."""
+        remove_leftovers(Path(tempfile.gettempdir()), _FILE_NAME)
+        directory = Path(tempfile.mkdtemp(prefix=LEFTOVER_PREFIX))
         try:
             log = await cls.open(
                 directory / _FILE_NAME, durable=False, consuming=True, prefix=prefix, clock=clock

@@ -75,7 +75,7 @@ def file_version(connection: sqlite3.Connection, path: Path) -> int:
         return version
     if application or connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
         raise ConfigurationError(
-            f"{path} is an SQLite file of another program; point OCEAN__LOG__FILE to a path of its own"
+            f"{path} is an SQLite file of another program and not a pagerport log; give another path"
         )
     return 0
 

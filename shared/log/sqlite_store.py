@@ -18,6 +18,8 @@ from shared.log.sqlite_schema import OFFSET_BITS, PAGE_BYTES, VERSION, file_vers
 logger = logging.getLogger(__name__)
 
 _OFFSET_MASK = (1 << OFFSET_BITS) - 1
+_MAGIC = b"SQLite format 3\0"
+"""First bytes of an SQLite file. Source: SQLite, Database File Format."""
 _BUSY_TIMEOUT_S = 5.0
 _ROWS_PER_INSERT = 32
 _READ_BYTES = 16 * 1024 * 1024
@@ -83,8 +85,11 @@ class Store:
         """
         if not locked and not path.is_file():
             raise ConfigurationError(
-                f"there is no log at {path}; start `pagerport run`, which makes it, or set OCEAN__LOG__FILE"
+                f"there is no log at {path}; give the file that a sync named, with --log FILE or as "
+                "OCEAN__LOG__FILE"
             )
+        if not locked and not _is_database(path):
+            raise ConfigurationError(f"{path} is not a pagerport log; give the file that the sync named")
         try:
             connection = sqlite3.connect(
                 path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
@@ -99,8 +104,8 @@ class Store:
                 raise
         except sqlite3.Error as error:
             raise ConfigurationError(
-                f"cannot use {path} as the log ({error}); point OCEAN__LOG__FILE to a path that pagerport "
-                "may write, or remove the file"
+                f"cannot use {path} as the log ({error}); give a log that pagerport may read and write, or "
+                "point OCEAN__LOG__FILE to another path"
             ) from error
         return store
 
@@ -315,6 +320,15 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, durable: bool, locke
         "BEGIN IMMEDIATE"
     )  # Refused here if the file is read-only, and not at the first append.
     connection.execute("ROLLBACK")
+
+
+def _is_database(path: Path) -> bool:
+    """Return whether it is an SQLite file: an empty one is none, and a reader must not make one of it."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read ({error.strerror}); may you read it?") from None
 
 
 def _lock_for_migration(path: Path, *, locked: bool) -> AbstractContextManager[object]:

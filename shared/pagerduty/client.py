@@ -162,6 +162,11 @@ class PagerDutyClient:
         """Requests sent so far, repetitions included."""
 
     @property
+    def successes(self) -> int:
+        """Return how many requests PagerDuty served so far."""
+        return self._successes
+
+    @property
     def address(self) -> str:
         """Return where PagerDuty is asked, for messages: without credentials or path."""
         try:

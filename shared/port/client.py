@@ -40,6 +40,11 @@ class PortClient:
         """Requests sent so far, repetitions and tokens included."""
         return self._transport.requests.total()
 
+    @property
+    def successes(self) -> int:
+        """Requests that Port served so far."""
+        return self._transport.successes
+
     async def authenticate(self) -> None:
         """Check credentials and address now. See `PortTransport.authenticate`."""
         await self._transport.authenticate()

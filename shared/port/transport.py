@@ -114,6 +114,11 @@ class PortTransport:
         self._met = False
         self._answered = asyncio.Event()
 
+    @property
+    def successes(self) -> int:
+        """Return how many requests Port served so far."""
+        return self._successes.total()
+
     async def authenticate(self) -> None:
         """Get a token now, so that wrong credentials or a wrong address show before any work is done.
 
