@@ -20,11 +20,8 @@ Expression = Annotated[str, BeforeValidator(_expression), Field(min_length=1, de
 
 
 class _Part(BaseModel):
+    # Keys that this version does not know are kept, ignored and warned about.
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True)
-
-    def unknown_keys(self) -> tuple[str, ...]:
-        """Return the keys that this version does not know. They are kept, ignored and warned about."""
-        return tuple(self.model_extra or ())
 
 
 class QueryRule(_Part):

@@ -53,10 +53,10 @@ FAILING = (Count.FAILED, Count.REJECTED, Count.UNMET)
 
 
 class Reason(StrEnum):
-    """Why a record is a dead letter. Bounded: a metric label."""
+    """Why an object or change did not arrive. Bounded: a metric label."""
 
     UNREADABLE = "unreadable"
-    """The header or value could not be read."""
+    """The header or value could not be read, or the object cannot be written as JSON."""
     SELECTOR_ERROR = "selector_error"
     """A selector raised, gave nothing, or gave something else than true or false."""
     IDENTIFIER_ERROR = "identifier_error"
@@ -68,7 +68,7 @@ class Reason(StrEnum):
     JQ_TIMEOUT = "jq_timeout"
     JQ_CRASH = "jq_crash"
     TOO_LARGE = "too_large"
-    """An entity larger than Port's request limit."""
+    """An object larger than a record, or an entity larger than Port's request limit."""
     INVALID_IDENTIFIER = "invalid_identifier"
     """The identifier breaks Port's pattern or length."""
     BLUEPRINT_MISSING = "blueprint_missing"
@@ -77,3 +77,5 @@ class Reason(StrEnum):
     """Port refused the entity for good (422 and the like)."""
     RETRIES_EXHAUSTED = "retries_exhausted"
     """Port went on failing for this item while it accepted others."""
+    NO_ID = "no_id"
+    """A row of a list without an id."""

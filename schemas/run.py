@@ -11,6 +11,8 @@ from schemas.versions import SCHEMA_VERSION
 
 FAILURE_LIMIT = 1000
 """Failures listed in a run's result; all of them are counted."""
+KIND_FAILURE_LIMIT = 100
+"""Those listed of the listing of one kind."""
 
 
 class RunState(StrEnum):
@@ -38,6 +40,24 @@ class KindState(StrEnum):
     FAILED = "failed"
 
 
+class RunFailure(BaseModel):
+    """One object or change that did not arrive, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: str
+    object_id: Annotated[str, Field(description="Where a row has no id, which row it is.")]
+    stage: Annotated[str, Field(description="`fetcher`, `mapper` or `writer`.")]
+    reason: Reason
+    detail: str = ""
+    entry: int | None = None
+    blueprint: str = ""
+    identifier: str = ""
+    letter: Annotated[
+        str, Field(description="Address of the dead letter: `<topic>/<partition>/<offset>`; empty: none.")
+    ] = ""
+
+
 class KindResult(BaseModel):
     """What one kind did in a run."""
 
@@ -54,6 +74,13 @@ class KindResult(BaseModel):
     warnings: Annotated[
         list[str], Field(description="What could not be had of its objects, and why; the kind is complete.")
     ] = Field(default_factory=list)
+    failures_by_reason: Annotated[
+        dict[Reason, int], Field(description="Rows of the listing that could not be published.")
+    ] = Field(default_factory=dict)
+    failures: Annotated[
+        list[RunFailure],
+        Field(description="The first of these rows, until the result of the run lists them."),
+    ] = Field(default_factory=list)
     mapper: Annotated[dict[Count, int], Field(description="Counts of the mapper.")] = Field(
         default_factory=dict
     )
@@ -63,26 +90,9 @@ class KindResult(BaseModel):
 
     @property
     def failed(self) -> int:
-        """How many objects and changes did not arrive."""
-        return sum(stage.get(count, 0) for stage in (self.mapper, self.writer) for count in FAILING)
-
-
-class RunFailure(BaseModel):
-    """One object or change that did not arrive, and why."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    kind: str
-    object_id: str
-    stage: str
-    reason: Reason
-    detail: str = ""
-    entry: int | None = None
-    blueprint: str = ""
-    identifier: str = ""
-    letter: Annotated[
-        str, Field(description="Address of the dead letter: `<topic>/<partition>/<offset>`.")
-    ] = ""
+        """How many rows, objects and changes did not arrive."""
+        staged = sum(stage.get(count, 0) for stage in (self.mapper, self.writer) for count in FAILING)
+        return staged + sum(self.failures_by_reason.values())
 
 
 class Wait(BaseModel):

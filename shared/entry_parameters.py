@@ -6,8 +6,9 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from shared.errors import ConfigurationError
+from shared.errors import ParameterError
 from shared.kinds import Form, Kind
+from shared.paths import member_path
 from shared.query_values import MONTH, as_boolean, as_instant, as_text, as_texts, instant_text, months_from
 
 BOUNDS = ("since", "until")
@@ -38,19 +39,22 @@ def read_entry(kind: Kind, index: int, params: Mapping[str, JsonValue], now: dat
         now: What relative bounds count from.
 
     Raises:
-        ConfigurationError: A parameter PagerDuty's list does not take, or a value that cannot be.
+        ParameterError: Parameters PagerDuty's list does not take, or values that cannot be.
     """
     if params:
         params = {**kind.implied, **params}
     values: dict[str, Values] = {name: (text,) for name, text in kind.defaults.items()}
     includes: Values = ()
     bounds: dict[str, datetime] = {}
+    mistakes: list[tuple[str, str]] = []
+    place = f"resources[{index}].selector.apiQueryParams"
     for name, value in params.items():
-        place = f"resources[{index}] ({kind.name}): apiQueryParams.{name}"
         if name != "include" and name not in kind.parameters:
             allowed = [*(["include"] if kind.includes else []), *kind.parameters]
             takes = ", ".join(sorted(allowed)) or "none"
-            raise ConfigurationError(f"{place} is not a parameter of PagerDuty's list; it takes: {takes}")
+            says = f"is not a parameter of PagerDuty's list of {kind.name}; it takes: {takes}"
+            mistakes.append((member_path(place, name), says))
+            continue
         if value is None or value == []:
             continue
         try:
@@ -63,11 +67,13 @@ def read_entry(kind: Kind, index: int, params: Mapping[str, JsonValue], now: dat
             else:
                 values[name] = _read_value(name, value, kind.parameters[name])
         except ValueError as error:
-            raise ConfigurationError(f"{place}: {error}") from None
+            mistakes.append((member_path(place, name), str(error)))
     since, until = bounds.get("since"), bounds.get("until")
     fixed = all(isinstance(params[name], str) for name in bounds)
     if fixed and since is not None and until is not None and until < since:
-        raise ConfigurationError(f"resources[{index}] ({kind.name}): apiQueryParams.since lies after until")
+        mistakes.append((f"{place}.since", "lies after until; swap or correct them"))
+    if mistakes:
+        raise ParameterError(mistakes)
     return EntryParameters(index=index, includes=includes, values=values, bounds=(since, until))
 
 

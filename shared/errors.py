@@ -13,6 +13,8 @@ Partial failure is a value per item, not an exception. Messages say what, where,
 never hold a token or a whole body.
 """
 
+from collections.abc import Iterable
+
 from schemas.outcome import Reason
 
 
@@ -26,6 +28,18 @@ class ConfigurationError(PagerportError):
     """A setting, a file or the usage is wrong. The message is one line with place and next step."""
 
     exit_code = 2
+
+
+class ParameterError(ConfigurationError):
+    """Entries of a mapping ask PagerDuty for something that there is not.
+
+    Attributes:
+        mistakes: Path in the mapping (`resources[0].kind`) and what is wrong with it; all there are.
+    """
+
+    def __init__(self, mistakes: Iterable[tuple[str, str]]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(f"{path}: {says}" for path, says in self.mistakes))
 
 
 class FatalError(PagerportError):

@@ -16,6 +16,7 @@ _STRING_OR_COMMENT: Final = re.compile(r'"(?:\\.|[^"\\])*"|#[^\n]*', re.DOTALL)
 _INTERPOLATION: Final = re.compile(r"\\\(([^()]*)\)")
 _NESTED: Final = re.compile(rf"(?<![\w)\]\"?.])\.({_NAME})\??\.({_NAME})")
 _ROOT: Final = re.compile(rf"(?<![\w)\]\"?.])\.({_NAME})")
+_ITERATED: Final = re.compile(rf"\s*(?:\.{_NAME}\??|\.?\[\s*(?:-?\d{{1,9}})?\s*\]\??|\.(?=\s*\Z))+\s*")
 _TO_TEXT: Final = re.compile(r"\s*\|\s*tostring\s*$")
 
 
@@ -66,6 +67,11 @@ def plain_path(text: str) -> Path | None:
             steps.append(step)
         position = found.end()
     return tuple(steps)
+
+
+def gives_several(text: str) -> bool:
+    """Whether the expression is nothing but paths, one of which runs over all items: `.teams[].id`."""
+    return "[]" in text and all(_ITERATED.fullmatch(part) for part in text.split("|"))
 
 
 def without_tostring(text: str) -> str | None:

@@ -360,6 +360,18 @@ _TABLE = (
 )
 # Source: PagerDuty REST API, OpenAPI document, the GET operations that answer with a list.
 
+USUAL = (
+    "services",
+    "incidents",
+    "users",
+    "teams",
+    "schedules",
+    "oncalls",
+    "escalation_policies",
+    "priorities",
+)
+"""What most mappings are made of."""
+
 KINDS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _TABLE})
 
 
@@ -373,5 +385,5 @@ def kind_named(name: str) -> Kind:
     if kind is not None:
         return kind
     near = difflib.get_close_matches(name, KINDS, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known kinds: {', '.join(sorted(KINDS))}"
-    raise ConfigurationError(f"{name!r} is not a kind PagerDuty lists; {hint}")
+    hint = f"did you mean {' or '.join(near)}?" if near else f"the usual ones are {', '.join(USUAL)}"
+    raise ConfigurationError(f"{name!r} is not a kind PagerDuty lists; {hint} (all: `pagerport kinds`)")

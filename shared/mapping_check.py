@@ -1,26 +1,23 @@
 """Judges a mapping that has its form: does every expression compile, and will it do what is meant."""
 
-import difflib
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final, Literal, NamedTuple
 
-from pydantic import BaseModel
-
 from schemas.mapping import EntityMapping, MappingFile, Query, Resource, WebhookEntity, WebhookMapping
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, ParameterError
 from shared.jq_engine import ExpressionError, runnable_text
-from shared.jq_text import constant, constant_text, unguarded_parts
-from shared.mapping_text import Place, item_path, member_path
+from shared.jq_text import constant, constant_text, gives_several, unguarded_parts
+from shared.jq_together import runnable_texts
+from shared.known_values import unknown_values
+from shared.mapping_text import Place
+from shared.paths import item_path, member_path
 from shared.sources import plan_sources
 
-_SOURCE_ERROR: Final = re.compile(
-    r"resources\[0\](?:\.kind: | \([^)]*\): apiQueryParams\.(\w+):? )(.*)", re.DOTALL
-)
 _ANY_TIME: Final = datetime(2020, 1, 1, tzinfo=UTC)
 """Which parameters are right does not depend on the time they are asked."""
+NO_RESOURCES: Final = "has no entry under `resources`, so there is nothing to sync; add one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +39,25 @@ class Problem:
     message: str
 
 
+class MappingRefusedError(ConfigurationError):
+    """A mapping has errors; one line each.
+
+    Attributes:
+        problems: The errors, and what else was found with them.
+    """
+
+    def __init__(self, name: str, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        errors = (problem for problem in self.problems if problem.severity == "error")
+        super().__init__("\n".join(line_of(name, problem) for problem in errors))
+
+
+def line_of(name: str, problem: Problem) -> str:
+    """Return a problem as one line: file, line, column, path, what is wrong."""
+    place = f"{name}:{problem.line}:{problem.column}" if problem.line else name
+    return f"{place}: {problem.path}: {problem.message}" if problem.path else f"{place}: {problem.message}"
+
+
 class Leaf(NamedTuple):
     """One expression of a mapping and where it stands."""
 
@@ -60,15 +76,17 @@ def expressions(config: MappingFile) -> Iterator[Leaf]:
 
 def check_config(config: MappingFile) -> Iterator[Problem]:
     """Return what is wrong with a mapping; places are those inside expressions until `located`."""
-    yield from _unknown_keys(config, "")
     if not config.resources and not config.webhook_mappings:
-        yield _problem("error", "", "no resources: nothing would be mapped; add an entry under `resources`")
-    for leaf in expressions(config):
-        yield from _check_expression(leaf)
+        yield _problem("error", "", NO_RESOURCES)
+    leaves = list(expressions(config))
+    runnable = runnable_texts(leaf.text for leaf in leaves)
+    for leaf in leaves:
+        yield from _check_expression(leaf, runnable[leaf.text])
     for index, resource in enumerate(config.resources):
         path = item_path("resources", index)
-        yield from _check_source(resource, path)
+        yield from _check_values(resource, path)
         yield from _check_entity(resource.port.entity.mappings, f"{path}.port.entity.mappings")
+    yield from _check_sources(config)
     yield from _check_both_formats(config)
 
 
@@ -126,10 +144,9 @@ def _of_value(value: object, name: str, path: str) -> Iterator[Leaf]:
                     yield Leaf(f"{place}.{part}", part, getattr(rule, part))
 
 
-def _check_expression(leaf: Leaf) -> Iterator[Problem]:
-    try:
-        runnable_text(leaf.text)
-    except ExpressionError as error:
+def _check_expression(leaf: Leaf, runs: str | ExpressionError) -> Iterator[Problem]:
+    if isinstance(runs, ExpressionError):
+        error = runs
         says = f"does not compile: {error.message}; correct the JQ expression"
         missing = error.message.removesuffix("/0 is not defined")
         if missing == leaf.text.strip():
@@ -137,6 +154,11 @@ def _check_expression(leaf: Leaf) -> Iterator[Problem]:
             says = f"{missing} is no JQ function; a fixed text is written in two sets of quotes: {quoted}"
         yield Problem("error", error.line or 0, error.column or 0, leaf.path, says)
         return
+    if gives_several(leaf.text):
+        says = (
+            f"may give several values, and only the first is used; write `[{leaf.text.strip()}]` for a list"
+        )
+        yield _problem("warning", leaf.path, says)
     if leaf.name in {"query", "filter"}:
         given = constant(leaf.text)
         if given and not isinstance(given[0], bool):
@@ -147,19 +169,18 @@ def _check_expression(leaf: Leaf) -> Iterator[Problem]:
             yield _problem("warning", leaf.path, "is always false: no object is selected")
 
 
-def _check_source(resource: Resource, path: str) -> Iterator[Problem]:
+def _check_sources(config: MappingFile) -> Iterator[Problem]:
     """Ask the planner of sources, which knows every kind and its parameters."""
     try:
-        plan_sources(MappingFile(resources=(resource,)), now=_ANY_TIME)
-    except ConfigurationError as error:
-        found = _SOURCE_ERROR.match(str(error))
-        if found is None:
-            yield _problem("error", path, str(error))
-        elif found.group(1) is None:
-            yield _problem("error", f"{path}.kind", found.group(2))
-        else:
-            place = member_path(f"{path}.selector.apiQueryParams", found.group(1))
-            yield _problem("error", place, found.group(2))
+        plan_sources(config, now=_ANY_TIME)
+    except ParameterError as error:
+        for path, says in error.mistakes:
+            yield _problem("error", path, says)
+
+
+def _check_values(resource: Resource, path: str) -> Iterator[Problem]:
+    for name, says in unknown_values(resource.kind, resource.selector.api_query_params):
+        yield _problem("warning", member_path(f"{path}.selector.apiQueryParams", name), says)
 
 
 def _check_entity(entity: EntityMapping, path: str) -> Iterator[Problem]:
@@ -196,31 +217,6 @@ def _or_same(text: str) -> str:
         return runnable_text(text)
     except ExpressionError:
         return text
-
-
-def _unknown_keys(part: BaseModel, path: str) -> Iterator[Problem]:
-    known = {_alias(part, name) for name in type(part).model_fields}
-    for key in part.model_extra or ():
-        near = difflib.get_close_matches(key, known, n=1)
-        hint = f"; did you mean `{near[0]}`?" if near else "; remove it"
-        yield _problem("warning", member_path(path, key), f"unknown key, ignored{hint}")
-    for name in type(part).model_fields:
-        yield from _unknown_keys_of(getattr(part, name), member_path(path, _alias(part, name)))
-
-
-def _unknown_keys_of(value: object, path: str) -> Iterable[Problem]:
-    if isinstance(value, BaseModel):
-        yield from _unknown_keys(value, path)
-    elif isinstance(value, tuple):
-        for index, item in enumerate(value):
-            yield from _unknown_keys_of(item, item_path(path, index))
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _unknown_keys_of(item, member_path(path, str(key)))
-
-
-def _alias(part: BaseModel, name: str) -> str:
-    return "webhookMappings" if name == "webhook_mappings" else type(part).model_fields[name].alias or name
 
 
 def _problem(severity: Literal["error", "warning"], path: str, message: str) -> Problem:

@@ -9,18 +9,28 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from schemas.mapping import MappingFile
-from shared.errors import ConfigurationError
 from shared.jq_engine import Json
-from shared.mapping_check import Problem, check_config, located
-from shared.mapping_text import Place, PlacedText, item_path, member_path, read_placed
+from shared.mapping_check import (
+    NO_RESOURCES,
+    MappingRefusedError,
+    Problem,
+    check_config,
+    line_of,
+    located,
+)
+from shared.mapping_keys import unknown_keys
+from shared.mapping_text import Place, PlacedText, TextError, read_placed
+from shared.paths import item_path, member_path
 
 __all__ = [
     "LoadedMapping",
+    "MappingRefusedError",
     "Problem",
     "check_mapping",
     "load_mapping",
     "mapping_from",
     "parse_mapping",
+    "require_entries",
     "require_sound",
 ]
 
@@ -35,8 +45,20 @@ _MESSAGES: Final = {
     "model_type": "must be keys with values",
     "model_attributes_type": "must be keys with values",
     "string_pattern_mismatch": "must be a kind as PagerDuty writes it: lower case, digits, `_`, `/`, `-`",
-    "too_short": "must not be empty",
+    "too_short": "must not be empty; add an entry",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number",
+    "less_than_equal": "must be at most {le}",
+    "greater_than_equal": "must be at least {ge}",
+    "literal_error": "must be {expected}",
 }
+"""Pydantic's types of errors in our words; in braces what it says of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +70,35 @@ class LoadedMapping:
         name: File name, or where else it comes from.
         places: Path of each value to its line and column.
         doubtful: Paths of plain `yes`, `no`, `on`, `off`, and the word.
+        noted: What reading it has found already: keys that nobody reads or that stand there twice.
     """
 
     config: MappingFile
     name: str
     places: dict[str, Place] = field(default_factory=dict)
     doubtful: dict[str, str] = field(default_factory=dict)
+    noted: tuple[Problem, ...] = ()
 
     def line(self, problem: Problem) -> str:
         """Return a problem as one line: file, line, column, path, what is wrong."""
-        return _line(self.name, problem)
+        return line_of(self.name, problem)
 
 
 def load_mapping(path: Path) -> LoadedMapping:
     """Load a mapping from a YAML or JSON file.
 
     Raises:
-        ConfigurationError: It cannot be read, or does not have the form of a mapping; one line per mistake.
+        MappingRefusedError: It cannot be read, or does not have the form of a mapping; one line per mistake.
     """
     try:
         if path.stat().st_size > SIZE_LIMIT_BYTES:
-            raise ConfigurationError(f"{path}: larger than {SIZE_LIMIT_BYTES >> 20} MiB; is it the mapping?")
+            raise _refused(str(path), f"larger than {SIZE_LIMIT_BYTES >> 20} MiB; is it the mapping?")
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         says = os.strerror(error.errno) if error.errno else type(error).__name__
-        raise ConfigurationError(f"{path}: cannot be read: {says}; name the mapping file") from None
+        raise _refused(str(path), f"cannot be read: {says}; name the mapping file") from None
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path}: byte {error.start + 1} is not UTF-8; save it as UTF-8") from None
+        raise _refused(str(path), f"byte {error.start + 1} is not UTF-8; save it as UTF-8") from None
     return parse_mapping(text, str(path))
 
 
@@ -84,30 +108,63 @@ def parse_mapping(text: str, name: str) -> LoadedMapping:
     A list at the top is read as `resources` when its items have a `kind`, else as Port's webhook format.
 
     Raises:
-        ConfigurationError: It does not have the form of a mapping; one line per mistake.
+        MappingRefusedError: It does not have the form of a mapping; one line per mistake.
     """
-    return _loaded(read_placed(text, name), name)
+    try:
+        placed = read_placed(text)
+    except TextError as error:
+        raise _refused(name, error.message, Place(error.line, error.column)) from None
+    return _loaded(placed, name)
 
 
 def mapping_from(data: Json, name: str) -> LoadedMapping:
     """Read a mapping that is not text but data already: its mistakes have a path but no line.
 
     Raises:
-        ConfigurationError: It does not have the form of a mapping; one line per mistake.
+        MappingRefusedError: It does not have the form of a mapping; one line per mistake.
     """
     return _loaded(PlacedText(data, {}, {}), name)
 
 
 def _loaded(placed: PlacedText, name: str) -> LoadedMapping:
     placed = _with_root(placed, name)
+    noted = [Problem("error", line, column, "", says) for line, column, says in placed.repeated]
+    unknown = list(unknown_keys(placed.data))
     try:
         config = MappingFile.model_validate(placed.data)
     except ValidationError as error:
-        problems = [
-            located(one, _place(placed.places, one.path)) for one in _form_problems(error, placed.data)
+        found = list(_form_problems(error, placed.data))
+        meant = {key.meant: key for key in unknown if key.meant}
+        missing = {one.path for one in found if one.message == _MESSAGES["missing"]} & meant.keys()
+        noted += [
+            _at(placed.places, Problem("error", 0, 0, meant[path].path, _did_you_mean(meant[path].near)))
+            for path in missing
         ]
-        raise ConfigurationError("\n".join(_line(name, one) for one in problems)) from None
-    return LoadedMapping(config, name, placed.places, placed.doubtful)
+        noted += [_at(placed.places, one) for one in found if one.path not in missing]
+        unknown = [key for key in unknown if key.meant not in missing]
+        config = None
+    for key in unknown:
+        says = _did_you_mean(key.near, "ignored") if key.near else "unknown key, ignored; remove it"
+        noted.append(_at(placed.places, Problem("warning", 0, 0, key.path, says)))
+    if config is None:
+        raise MappingRefusedError(name, sorted(noted, key=_place_of))
+    return LoadedMapping(config, name, placed.places, placed.doubtful, tuple(noted))
+
+
+def _did_you_mean(near: str, *what: str) -> str:
+    return f"{', '.join(['unknown key', *what])}; did you mean `{near}`?"
+
+
+def _at(places: dict[str, Place], problem: Problem) -> Problem:
+    return located(problem, _place(places, problem.path))
+
+
+def _place_of(problem: Problem) -> tuple[int, int]:
+    return problem.line, problem.column
+
+
+def _refused(name: str, says: str, place: Place | None = None, path: str = "") -> MappingRefusedError:
+    return MappingRefusedError(name, [located(Problem("error", 0, 0, path, says), place)])
 
 
 def check_mapping(loaded: LoadedMapping) -> list[Problem]:
@@ -120,34 +177,42 @@ def check_mapping(loaded: LoadedMapping) -> list[Problem]:
     for path, word in loaded.doubtful.items():
         says = f"YAML reads plain {word} as true or false; write true or false, or put quotes around it"
         problems.append(Problem("warning", 0, 0, path, says))
-    found = [located(problem, _place(loaded.places, problem.path)) for problem in problems]
-    return sorted(found, key=lambda problem: (problem.line, problem.column))
+    found = [_at(loaded.places, problem) for problem in problems]
+    return sorted([*loaded.noted, *found], key=_place_of)
+
+
+def require_entries(loaded: LoadedMapping) -> None:
+    """Refuse a mapping of which a sync would make nothing.
+
+    Raises:
+        MappingRefusedError: It has no entry under `resources`.
+    """
+    if not loaded.config.resources:
+        raise _refused(loaded.name, NO_RESOURCES, loaded.places.get(""))
 
 
 def require_sound(loaded: LoadedMapping) -> list[Problem]:
     """Return the warnings of a mapping.
 
     Raises:
-        ConfigurationError: It has errors; one line each.
+        MappingRefusedError: It has errors; one line each.
     """
     problems = check_mapping(loaded)
-    errors = [problem for problem in problems if problem.severity == "error"]
-    if errors:
-        raise ConfigurationError("\n".join(loaded.line(problem) for problem in errors))
+    if any(problem.severity == "error" for problem in problems):
+        raise MappingRefusedError(loaded.name, problems)
     return problems
 
 
 def _with_root(placed: PlacedText, name: str) -> PlacedText:
     data = placed.data
     if data is None:
-        raise ConfigurationError(f"{name}: is empty; write entries under `resources`")
+        raise _refused(name, "is empty; write entries under `resources`")
     if isinstance(data, dict):
         if "mappings" not in data:
             return placed
         if "webhookMappings" in data:
             says = "is the same as webhookMappings; write one of them"
-            problem = located(Problem("error", 0, 0, "mappings", says), placed.places.get("mappings"))
-            raise ConfigurationError(_line(name, problem))
+            raise _refused(name, says, placed.places.get("mappings"), "mappings")
         return _under(
             {"webhookMappings" if key == "mappings" else key: value for key, value in data.items()}, placed
         )
@@ -156,8 +221,8 @@ def _with_root(placed: PlacedText, name: str) -> PlacedText:
             "resources" if all(isinstance(one, dict) and "kind" in one for one in data) else "webhookMappings"
         )
         return _under({root: data}, placed)
-    place = f"{name}:1:1" if placed.places else name
-    raise ConfigurationError(f"{place}: is no mapping; write keys with values, the entries under `resources`")
+    says = "is no mapping; write keys with values, the entries under `resources`"
+    raise _refused(name, says, Place(1, 1) if placed.places else None)
 
 
 def _under(data: dict[str, Json], placed: PlacedText) -> PlacedText:
@@ -173,6 +238,7 @@ def _under(data: dict[str, Json], placed: PlacedText) -> PlacedText:
         data,
         {moved(path): place for path, place in placed.places.items()},
         {moved(path): word for path, word in placed.doubtful.items()},
+        placed.repeated,
     )
 
 
@@ -188,7 +254,8 @@ def _form_problems(error: ValidationError, data: Json) -> Iterable[Problem]:
         if path in seen:
             continue
         seen.add(path)
-        says = _MESSAGES.get(one["type"], one["msg"].lower().removeprefix("input "))
+        says = _MESSAGES.get(one["type"], "has not the form it must have; see the README's mapping")
+        says = says.format_map(one.get("ctx", {}))
         yield Problem("error", 0, 0, path, says)
 
 
@@ -214,8 +281,3 @@ def _place(places: dict[str, Place], path: str) -> Place | None:
     while path and path not in places:
         path = path[: max(path.rfind("."), path.rfind("["), 0)]
     return places.get(path)
-
-
-def _line(name: str, problem: Problem) -> str:
-    place = f"{name}:{problem.line}:{problem.column}" if problem.line else name
-    return f"{place}: {problem.path}: {problem.message}" if problem.path else f"{place}: {problem.message}"

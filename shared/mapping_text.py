@@ -1,20 +1,34 @@
 """Reads YAML or JSON text into plain data that knows the line and column of each of its values."""
 
 import json
-import re
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import yaml
 
-from shared.errors import ConfigurationError
 from shared.jq_engine import Json
+from shared.paths import item_path, member_path
 
 VALUE_LIMIT: Final = 100_000
 """Values a mapping may have, aliases written out: a few hundred bytes can name 10^9 of them."""
-_INDEX_FREE_KEY: Final = re.compile(r"[A-Za-z_$@][A-Za-z0-9_$@-]*\Z")
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _KEPT_TYPES: Final = ("bool", "int", "float", "null")
+
+
+class TextError(ValueError):
+    """The text cannot be read.
+
+    Attributes:
+        message: What is wrong and what to do.
+        line: Line from 1; 0: unknown.
+        column: Column from 1; 0: unknown.
+    """
+
+    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.column = column
 
 
 class Place(NamedTuple):
@@ -41,34 +55,20 @@ class PlacedText:
         data: Plain data: dict, list, str, int, float, bool or None.
         places: Path of each value (`resources[2].kind`) to its place.
         doubtful: Paths of plain `yes`, `no`, `on`, `off`, which YAML 1.1 reads as booleans, and the word.
+        repeated: Line and column of keys that stand there a second time, and what to say of them.
     """
 
     data: Json
     places: dict[str, Place] = field(default_factory=dict)
     doubtful: dict[str, str] = field(default_factory=dict)
+    repeated: tuple[tuple[int, int, str], ...] = ()
 
 
-def member_path(parent: str, key: str) -> str:
-    """Return the path of a member of a mapping."""
-    if not _INDEX_FREE_KEY.match(key):
-        return f"{parent}[{json.dumps(key, ensure_ascii=False)}]"
-    return f"{parent}.{key}" if parent else key
-
-
-def item_path(parent: str, index: int) -> str:
-    """Return the path of an item of a list."""
-    return f"{parent}[{index}]"
-
-
-def read_placed(text: str, name: str) -> PlacedText:
+def read_placed(text: str) -> PlacedText:
     """Read YAML, of which JSON is a part.
 
-    Args:
-        text: The whole text.
-        name: File name, or where else the text comes from; begins every message.
-
     Raises:
-        ConfigurationError: It is neither YAML nor JSON, has a key twice, or is unreasonably large.
+        TextError: It is neither YAML nor JSON, or is unreasonably large.
     """
     is_json = text.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}
     text = text.removeprefix("\ufeff")
@@ -79,26 +79,24 @@ def read_placed(text: str, name: str) -> PlacedText:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
-        raise ConfigurationError(
-            f"{place}: not YAML: {error.problem or error.context}; correct it there"
-        ) from None
+        says = f"not YAML: {error.problem or error.context}; correct it there"
+        raise (TextError(says, mark.line + 1, mark.column + 1) if mark else TextError(says)) from None
     except yaml.YAMLError as error:
         says = " ".join(str(error).split())
-        raise ConfigurationError(f"{name}: not YAML: {says}; save it as UTF-8 text") from None
+        raise TextError(f"not YAML: {says}; save it as UTF-8 text") from None
     except RecursionError:
-        raise ConfigurationError(f"{name}: nested too deeply; a mapping has about ten levels") from None
+        raise TextError("nested too deeply; a mapping has about ten levels") from None
     if root is None:
         return PlacedText(None)
-    reader = _Reader(name, text.split("\n"))
+    reader = _Reader(text.split("\n"))
     try:
         data = reader.value(root, "")
     except RecursionError:
-        raise ConfigurationError(f"{name}: nested too deeply; a mapping has about ten levels") from None
+        raise TextError("nested too deeply; a mapping has about ten levels") from None
     if is_json:
         # Escaped surrogate pairs are two characters to YAML.
         data = _json_or(text, data)
-    return PlacedText(data, reader.places, reader.doubtful)
+    return PlacedText(data, reader.places, reader.doubtful, tuple(reader.repeated))
 
 
 def _json_or(text: str, data: Json) -> Json:
@@ -111,10 +109,10 @@ def _json_or(text: str, data: Json) -> Json:
 class _Reader:
     """Walks composed nodes; aliases are written out, so what it makes is a tree."""
 
-    def __init__(self, name: str, lines: list[str]) -> None:
+    def __init__(self, lines: list[str]) -> None:
         self.places: dict[str, Place] = {}
         self.doubtful: dict[str, str] = {}
-        self._name = name
+        self.repeated: list[tuple[int, int, str]] = []
         self._lines = lines
         self._values = 0
         self._open: set[int] = set()
@@ -157,7 +155,8 @@ class _Reader:
             key = str(key_node.value)
             if key in own:
                 says = f"the key {key!r} is there twice, first in line {lines[key]}; remove one"
-                raise self._error(key_node, says)
+                self.repeated.append((key_node.start_mark.line + 1, key_node.start_mark.column + 1, says))
+                continue
             lines[key] = key_node.start_mark.line + 1
             member = member_path(path, key)
             self.places.pop(member, None)
@@ -189,6 +188,6 @@ class _Reader:
         indent = len(content) - len(content.lstrip(" "))
         return Place(line, column, first + 1, indent + 1 if node.style == "|" else 0)
 
-    def _error(self, node: yaml.Node, says: str) -> ConfigurationError:
+    def _error(self, node: yaml.Node, says: str) -> TextError:
         mark = node.start_mark
-        return ConfigurationError(f"{self._name}:{mark.line + 1}:{mark.column + 1}: {says}")
+        return TextError(says, mark.line + 1, mark.column + 1)

@@ -36,6 +36,7 @@ CODES: tuple[Count, ...] = (
     Count.NOT_DELETED,
     Count.COERCED,
     Count.PLANNED,
+    Count.DROPPED,
 )
 
 

@@ -11,7 +11,7 @@ from schemas.mapping import MappingFile
 from schemas.topics import raw_topic
 from shared.enrichment import DEFAULT_MONTHS, NO_ENRICHMENT, Enrichment, read_enrichment, unite_enrichments
 from shared.entry_parameters import ALL_HISTORY, BOUNDS, EntryParameters, read_entry
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, ParameterError
 from shared.kinds import Form, Kind, kind_named
 from shared.local_filters import LOCAL_PARAMETERS
 from shared.query_values import instant_text
@@ -87,16 +87,22 @@ def plan_sources(
             not depend on it.
 
     Raises:
-        ConfigurationError: An unknown kind, an unknown parameter or a value that cannot be; the message names
-            the entry and what is allowed.
+        ParameterError: Unknown kinds, unknown parameters or values that cannot be: all there are.
+        ConfigurationError: No entry has a kind that is asked for.
     """
     entries: dict[str, list[EntryParameters]] = {}
     enrichments = [read_enrichment(resource) for resource in config.resources]
+    mistakes: list[tuple[str, str]] = []
     for index, resource in enumerate(config.resources):
-        kind = _kind_of(resource.kind, index)
-        entries.setdefault(kind.name, []).append(
-            read_entry(kind, index, resource.selector.api_query_params, now)
-        )
+        try:
+            kind = _kind_of(resource.kind, index)
+            entry = read_entry(kind, index, resource.selector.api_query_params, now)
+        except ParameterError as error:
+            mistakes += error.mistakes
+        else:
+            entries.setdefault(kind.name, []).append(entry)
+    if mistakes:
+        raise ParameterError(mistakes)
     for name in kinds or ():
         if kind_named(name).name not in entries:
             raise ConfigurationError(
@@ -115,7 +121,7 @@ def _kind_of(name: str, index: int) -> Kind:
     try:
         return kind_named(name)
     except ConfigurationError as error:
-        raise ConfigurationError(f"resources[{index}].kind: {error}") from None
+        raise ParameterError([(f"resources[{index}].kind", str(error))]) from None
 
 
 def _plan_kind(

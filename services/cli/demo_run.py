@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 
+from services.cli.layout import output_console
 from services.cli.sync_run import SyncScreen
 from shared.errors import ConfigurationError, FatalError
 from shared.logs import configure_logs
@@ -39,7 +39,7 @@ def run_demo() -> int:
         raise ConfigurationError(
             "the demo needs the simulators; install them with: pip install 'pagerport[demo]'"
         )
-    console = Console()
+    console = output_console()
     console.print("Starting two simulators in processes of their own: PagerDuty with an account, Port empty.")
     with _simulator(*PAGERDUTY) as pagerduty, _simulator(*PORT) as port:
         _point_settings_at(pagerduty, port)
@@ -51,7 +51,7 @@ def run_demo() -> int:
             console.print("\n[bold]2. The same again[/]: nothing has changed, so nothing is written.")
             code = code or asyncio.run(SyncScreen(settings, as_json=False, keep=False).run(mapping, None))
         console.print("\n[bold]3. Some of what Port holds now[/]")
-        console.print(_entities_table(port))
+        _print_entities(console, port)
     return code
 
 
@@ -85,24 +85,29 @@ def _point_settings_at(pagerduty: str, port: str) -> None:
     }
 
 
-def _entities_table(port: str) -> Table:
+def _print_entities(console: Console, port: str) -> None:
+    """Print some entities of each blueprint, a block each."""
     held: dict[str, list[dict[str, Any]]] = {}
     for entity in httpx.get(f"{port}/_sim/state").raise_for_status().json()["entities"]:
         held.setdefault(entity["blueprint"], []).append(entity)
-    table = Table(header_style="bold")
-    for title in ("blueprint", "identifier", "title", "properties", "relations"):
-        table.add_column(title, overflow="fold")
     for blueprint, entities in sorted(held.items()):
+        console.print(f"{blueprint}: {len(entities)} entities, for example", style="bold", highlight=False)
         for entity in entities[:SHOWN_PER_BLUEPRINT]:
-            table.add_row(
-                f"{blueprint} ({len(entities)})",
-                entity["identifier"],
-                entity.get("title") or "",
-                _lines(entity["properties"]),
-                _lines(entity["relations"]),
-            )
-    return table
+            for line in entity_lines(entity):
+                console.print(line, highlight=False, markup=False)
 
 
-def _lines(values: Mapping[str, Any]) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in values.items() if value not in (None, []))
+def entity_lines(entity: Mapping[str, Any]) -> Iterator[str]:
+    """Return an entity as Port holds it, a line per value that is set."""
+    yield f"  {entity['identifier']}  {entity.get('title') or ''}".rstrip()
+    for name, value in {**entity["properties"], **entity["relations"]}.items():
+        if value not in (None, []):
+            yield f"    {name}: {_shown(value)}"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value))
+    return json.dumps(value, ensure_ascii=False)

@@ -28,6 +28,7 @@ def list_letters(
     log: Annotated[Path | None, LOG] = None,
     reason: Annotated[str, typer.Option(help="Only letters with this reason.", show_default=False)] = "",
     kind: Annotated[str, typer.Option(help="Only letters of this kind.", show_default=False)] = "",
+    run: Annotated[str, typer.Option(help="Only letters of the run with this id.", show_default=False)] = "",
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many, the oldest.")] = 50,
     closed_too: Annotated[bool, typer.Option("--all", help="Show closed letters too.")] = False,
     as_json: Annotated[bool, AS_JSON] = False,
@@ -36,17 +37,20 @@ def list_letters(
     from services.cli.letters import read_letters
 
     _check_reason(reason)
+    letters = asyncio.run(read_letters(_log_file(log)))
+    _check_kind(kind, letters)
     found = [
         one
-        for one in asyncio.run(read_letters(_log_file(log)))
+        for one in letters
         if (closed_too or one.resolution is None)
         and (not kind or (one.letter is not None and one.letter.kind == kind))
+        and (not run or (one.letter is not None and one.letter.run_id == run))
         and (not reason or reason in _reasons(one))
     ]
     if as_json:
         print(json.dumps([_document(one) for one in found[:limit]], indent=2))
     else:
-        _print_table(found[:limit], total=len(found))
+        _print_letters(found[:limit], total=len(found))
 
 
 def show_letter(
@@ -88,6 +92,15 @@ def _check_reason(reason: str) -> None:
         raise typer.BadParameter(f"{reason!r} is no reason; one of {', '.join(known)}", param_hint="--reason")
 
 
+def _check_kind(kind: str, letters: list["KeptLetter"]) -> None:
+    from shared.kinds import KINDS
+
+    held = sorted({one.letter.kind for one in letters if one.letter is not None and one.letter.kind})
+    if kind and kind not in {*KINDS, *held}:
+        has = f"this log has letters of {', '.join(held)}" if held else "this log has no letters"
+        raise typer.BadParameter(f"{kind!r} is no kind; {has}", param_hint="--kind")
+
+
 def _failures(one: "KeptLetter") -> tuple["LetterFailure", ...]:
     return () if one.letter is None else one.letter.failures
 
@@ -115,34 +128,47 @@ def _document(one: "KeptLetter") -> dict[str, object]:
     }
 
 
-def _print_table(letters: list["KeptLetter"], *, total: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _print_letters(letters: list["KeptLetter"], *, total: int) -> None:
+    from services.cli.layout import Column, Sheet, output_console, print_sheet
 
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for title in ("address", "kind", "object", "reason", "what happened"):
-        table.add_column(title, overflow="fold")
+    columns = (
+        Column(title="address"),
+        Column(title="kind"),
+        Column(title="object"),
+        Column(title="reason"),
+        Column(title="run", goes=1),
+        Column(title="what happened", fold_from=40),
+    )
+    rows = []
     for one in letters:
         reasons = "\n".join(_reasons(one)) or "no readable letter"
         details = "\n".join(failure.detail for failure in _failures(one)) or one.broken
         if one.resolution:
             reasons += f"\n({one.resolution})"
+        letter = one.letter
         cells = (
             one.address,
-            one.letter.kind if one.letter else "",
-            one.letter.object_id if one.letter else "",
+            letter.kind if letter else "",
+            letter.object_id if letter else "",
             reasons,
+            letter.run_id if letter else "",
             details,
         )
-        table.add_row(*(Text("\n".join(_visible(line) for line in cell.split("\n"))) for cell in cells))
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, 200)
-    if letters:
-        console.print(table)
+        rows.append(["\n".join(_visible(line) for line in cell.split("\n")) for cell in cells])
+    console = output_console()
+    if rows:
+        print_sheet(console, Sheet(columns=columns, rows=rows))
     more = f", {total - len(letters)} more with a higher --limit" if total > len(letters) else ""
-    console.print(f"{len(letters)} dead letter{'' if len(letters) == 1 else 's'}{more}")
+    number = f"{len(letters)} dead letter{'' if len(letters) == 1 else 's'}"
+    console.print(f"{number}{_of_runs(letters)}{more}", highlight=False, markup=False)
+
+
+def _of_runs(letters: list["KeptLetter"]) -> str:
+    """Return of which runs the letters are, as far as they say."""
+    runs = sorted({one.letter.run_id for one in letters if one.letter is not None and one.letter.run_id})
+    if len(runs) > 1:
+        return f" of {len(runs)} runs, the newest {_visible(runs[-1])}"
+    return f" of run {_visible(runs[0])}" if runs else ""
 
 
 def _place(failure: "LetterFailure") -> str:

@@ -1,8 +1,12 @@
 """Ends a command: one line on stderr for an error, and the exit code."""
 
+import errno
+import json
 import logging
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -13,6 +17,9 @@ INTERRUPTED: Final = 130
 UNEXPECTED: Final = 1
 BROKEN_PIPE: Final = 1
 """Whoever reads our output has left (`… | head`): no word is said, but cut off is not done."""
+NOT_WRITTEN: Final = 1
+_OUTPUT_ERRORS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a write to stdout can end with, a reader that has left aside."""
 
 
 class Guard:
@@ -26,6 +33,11 @@ class Guard:
         self._debug = debug
 
     def __enter__(self) -> Self:
+        """Give a process without stdout or stderr (`>&-`) some: else its files and sockets would get them."""
+        if sys.stdout is None:
+            sys.stdout = Path(os.devnull).open("w", encoding="utf-8")
+        if sys.stderr is None:
+            sys.stderr = Path(os.devnull).open("w", encoding="utf-8")
         return self
 
     def __exit__(
@@ -34,20 +46,27 @@ class Guard:
         """End the process, unless there is no error or it is an exit already."""
         match error:
             case None | SystemExit():
-                if _flushed():
+                failed = _flush()
+                if failed is None:
                     return
-                code = BROKEN_PIPE
+                code = self._unwritten(failed)
             case PagerportError():
-                _say(str(error) or kind.__name__ if kind else "")
+                say_error(error)
                 code = error.exit_code
             case KeyboardInterrupt():
                 code = INTERRUPTED
-            case BrokenPipeError():
-                _drop_output()
-                code = BROKEN_PIPE
+            case OSError() if isinstance(error, BrokenPipeError) or _is_of_output(error):
+                code = self._unwritten(error)
             case _:
                 code = self._unexpected(error)
         raise SystemExit(code) from None
+
+    def _unwritten(self, error: OSError) -> int:
+        drop_output()
+        if isinstance(error, BrokenPipeError):
+            return BROKEN_PIPE
+        _say(f"the output cannot be written ({error.strerror}); send it elsewhere")
+        return NOT_WRITTEN
 
     def _unexpected(self, error: BaseException) -> int:
         _say(
@@ -61,24 +80,47 @@ class Guard:
         return UNEXPECTED
 
 
-def _say(message: str) -> None:
-    redactor = current_redactor()
-    for line in (redactor.text(message) if redactor else message).splitlines():
-        print(f"error: {line}", file=sys.stderr)
+def error_lines(error: Exception) -> list[str]:
+    """Return what is said of an error, a line per mistake, secrets masked."""
+    return _lines(str(error) or type(error).__name__)
 
 
-def _flushed() -> bool:
-    """Write what is buffered now, while a closed pipe can still be met quietly; False: it is closed."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _drop_output()
-        return False
-    return True
+def failure_document(state: str, lines: Sequence[str]) -> str:
+    """Return the JSON document of a sync that ended before it had a result."""
+    return json.dumps({"state": state, "error": "\n".join(lines)}, indent=2)
 
 
-def _drop_output() -> None:
-    """Point stdout at nothing, so that the interpreter's last flush does not fail."""
+def say_error(error: PagerportError) -> None:
+    """Say on stderr what is wrong."""
+    _say(str(error) or type(error).__name__)
+
+
+def drop_output() -> None:
+    """Point stdout at nothing, so that neither we nor the interpreter's last flush fail on it again."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, sys.stdout.fileno())
     os.close(nothing)
+
+
+def _say(message: str) -> None:
+    for line in _lines(message):
+        print(f"error: {line}", file=sys.stderr)
+
+
+def _lines(message: str) -> list[str]:
+    redactor = current_redactor()
+    return (redactor.text(message) if redactor else message).splitlines()
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Return whether the error is of a write to stdout: it names no file, and a disk is full or the like."""
+    return error.filename is None and error.errno in _OUTPUT_ERRORS
+
+
+def _flush() -> OSError | None:
+    """Write what is buffered now, while a closed pipe or full disk can still be met; return what was met."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return error
+    return None

@@ -82,7 +82,12 @@ def fold(records: list[Record]) -> list[KeptLetter]:
             letters[newest[key]] = _kept(record)
         elif key in newest:
             letters[newest[key]] = replace(letters[newest[key]], resolution=resolution)
-    return sorted(letters.values(), key=lambda one: (one.record.timestamp_ms, one.address))
+    return sorted(letters.values(), key=_age)
+
+
+def _age(one: KeptLetter) -> tuple[int, str, int, int]:
+    record = one.record
+    return record.timestamp_ms, record.topic, record.partition, record.offset
 
 
 def _kept(record: Record) -> KeptLetter:

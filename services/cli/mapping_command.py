@@ -1,13 +1,14 @@
 """Checks a mapping file without asking anybody: `pagerport mapping check`."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from shared.mapping_file import LoadedMapping, Problem
+    from shared.mapping_check import Problem
 
 USAGE = 2
 
@@ -30,62 +31,47 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Check a mapping file: its form, its kinds and parameters, every JQ expression. Exits 2 on errors."""
-    from shared.errors import ConfigurationError
-    from shared.mapping_file import load_mapping
+    from shared.mapping_file import MappingRefusedError, check_mapping, load_mapping
 
+    entries = 0
     try:
         loaded = load_mapping(file)
-    except ConfigurationError as error:
-        if not as_json:
-            raise
-        problems = [{"severity": "error", "message": line} for line in str(error).splitlines()]
-        print(json.dumps({"file": str(file), "sound": False, "problems": problems}, indent=2))
-        raise typer.Exit(USAGE) from None
-    problems_found = _judge(loaded)
-    errors = sum(problem.severity == "error" for problem in problems_found)
-    if as_json:
-        print(json.dumps(_document(loaded, problems_found), indent=2))
+    except MappingRefusedError as error:
+        problems = list(error.problems)
     else:
-        for problem in problems_found:
-            print(f"{problem.severity}: {loaded.line(problem)}")
-        print(f"{file}: {_summary(loaded, errors, len(problems_found) - errors)}")
+        problems = check_mapping(loaded)
+        entries = len(loaded.config.resources) + len(loaded.config.webhook_mappings)
+    errors = sum(problem.severity == "error" for problem in problems)
+    if as_json:
+        print(json.dumps(_document(file, problems), indent=2))
+    else:
+        _print(file, problems, entries, errors)
     if errors:
         raise typer.Exit(USAGE)
 
 
-def _judge(loaded: "LoadedMapping") -> list["Problem"]:
-    """Return what is wrong with the mapping, and when all else is right, with what it asks PagerDuty for."""
-    from datetime import UTC, datetime
+def _print(file: Path, problems: Sequence["Problem"], entries: int, errors: int) -> None:
+    from shared.mapping_check import line_of
 
-    from shared.errors import ConfigurationError
-    from shared.mapping_file import Problem, check_mapping
-    from shared.sources import plan_sources
-
-    found = check_mapping(loaded)
-    if all(problem.severity != "error" for problem in found):
-        try:
-            plan_sources(loaded.config, now=datetime.now(UTC))
-        except ConfigurationError as error:
-            path, _, rest = str(error).partition(" ")
-            path = path.rstrip(":")
-            if place := loaded.places.get(path):
-                found.append(Problem("error", place.line, place.column, path, rest))
-            else:
-                found.append(Problem("error", 0, 0, "", str(error)))
-    return found
+    for problem in problems:
+        print(f"{problem.severity}: {line_of(str(file), problem)}")
+    numbers = (
+        (entries, "entry", "entries"),
+        (errors, "error", "errors"),
+        (len(problems) - errors, "warning", "warnings"),
+    )
+    # Of a mapping that could not be read to its end the entries are not known.
+    counted = numbers if entries or not errors else numbers[1:]
+    print(
+        f"{file}: " + ", ".join(f"{number} {one if number == 1 else many}" for number, one, many in counted)
+    )
 
 
-def _document(loaded: "LoadedMapping", problems: list["Problem"]) -> dict[str, object]:
+def _document(file: Path, problems: Sequence["Problem"]) -> dict[str, object]:
     from dataclasses import asdict
 
     return {
-        "file": loaded.name,
+        "file": str(file),
         "sound": all(problem.severity != "error" for problem in problems),
         "problems": [asdict(problem) for problem in problems],
     }
-
-
-def _summary(loaded: "LoadedMapping", errors: int, warnings: int) -> str:
-    entries = len(loaded.config.resources) + len(loaded.config.webhook_mappings)
-    counted = ((entries, "entry", "entries"), (errors, "error", "errors"), (warnings, "warning", "warnings"))
-    return ", ".join(f"{number} {one if number == 1 else many}" for number, one, many in counted)

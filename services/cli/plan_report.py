@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from schemas.run_plan import BlueprintPlan, PlannedUpdate, RunPlan
+from services.cli.layout import Column, Sheet, print_sheet
 
 NOTHING = "–"
 
@@ -15,7 +15,7 @@ def print_plan(console: Console, plan: RunPlan) -> None:
     """Print what a sync would do."""
     if plan.created_blueprints:
         console.print(f"blueprints that would be created: {escape(', '.join(plan.created_blueprints))}")
-    console.print(_blueprints_table(plan.blueprints))
+    print_sheet(console, _blueprints_sheet(plan.blueprints))
     unknown = {name: one.unknown for name, one in plan.blueprints.items() if one.unknown}
     for name, number in unknown.items():
         console.print(
@@ -23,43 +23,52 @@ def print_plan(console: Console, plan: RunPlan) -> None:
             "search query names them, or Port did not let us look"
         )
     if any(one.updated_examples for one in plan.blueprints.values()):
-        console.print(_updates_table(plan.blueprints))
+        print_sheet(console, _updates_sheet(plan.blueprints))
 
 
-def _blueprints_table(blueprints: Mapping[str, BlueprintPlan]) -> Table:
-    table = Table(title="what a sync would do", title_justify="left", header_style="bold")
-    table.add_column("blueprint", overflow="fold")
-    for title in ("create", "update", "left alone"):
-        table.add_column(title, justify="right")
-    table.add_column("properties that would change", overflow="fold")
-    table.add_column("new, for example", overflow="fold")
-    for name, one in blueprints.items():
-        table.add_row(
-            escape(name),
-            str(one.created),
-            str(one.updated),
-            str(one.unchanged),
-            escape("\n".join(f"{path}: {number}" for path, number in one.properties.items())),
-            escape("\n".join(one.created_examples)),
-        )
-    return table
-
-
-def _updates_table(blueprints: Mapping[str, BlueprintPlan]) -> Table:
-    table = Table(
-        title="what would change, for example", title_justify="left", header_style="bold", show_lines=True
+def _blueprints_sheet(blueprints: Mapping[str, BlueprintPlan]) -> Sheet:
+    return Sheet(
+        columns=(
+            Column(title="blueprint"),
+            Column(title="create", right=True),
+            Column(title="update", right=True),
+            Column(title="left alone", right=True),
+            Column(title="properties that would change", fold_from=28),
+            Column(title="new, for example", fold_from=16),
+        ),
+        rows=[
+            [
+                name,
+                str(one.created),
+                str(one.updated),
+                str(one.unchanged),
+                "\n".join(f"{path}: {number}" for path, number in one.properties.items()),
+                "\n".join(one.created_examples),
+            ]
+            for name, one in blueprints.items()
+        ],
+        title="what a sync would do",
+        boxed=True,
     )
-    for title in ("blueprint", "identifier", "from", "old → new"):
-        table.add_column(title, overflow="fold")
-    for name, one in blueprints.items():
-        for example in one.updated_examples:
-            table.add_row(
-                escape(name),
-                escape(example.identifier),
-                escape(f"{example.kind} {example.object_id}"),
-                escape(_values(example)),
-            )
-    return table
+
+
+def _updates_sheet(blueprints: Mapping[str, BlueprintPlan]) -> Sheet:
+    return Sheet(
+        columns=(
+            Column(title="blueprint"),
+            Column(title="identifier", fold_from=16),
+            Column(title="from", fold_from=16),
+            Column(title="old → new", fold_from=30),
+        ),
+        rows=[
+            [name, example.identifier, f"{example.kind} {example.object_id}", _values(example)]
+            for name, one in blueprints.items()
+            for example in one.updated_examples
+        ],
+        title="what would change, for example",
+        boxed=True,
+        row_lines=True,
+    )
 
 
 def _values(example: PlannedUpdate) -> str:

@@ -7,12 +7,12 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
-from schemas.outcome import FAILING, Count
+from schemas.outcome import Count
 from schemas.run import KindResult, KindState, RunResult, RunState
+from services.cli.layout import Cell, Column, Sheet
+from services.cli.pace import Pace
 
 LINE_EVERY_S = 5.0
 """Seconds between two lines where there is no terminal."""
@@ -25,17 +25,13 @@ _STAGES = {
     RunState.MAPPING: "mapping what was read",
     RunState.WRITING: "writing to Port",
 }
+BAR_COLUMNS = 20
 _STATE_STYLES = {
     KindState.COMPLETE: "green",
     KindState.INCOMPLETE: "yellow",
     KindState.SKIPPED: "yellow",
     KindState.FAILED: "red",
 }
-
-
-def failed(kind: KindResult) -> int:
-    """Return how many objects and changes of a kind did not arrive."""
-    return sum(stage.get(count, 0) for stage in (kind.mapper, kind.writer) for count in FAILING)
 
 
 def written(kind: KindResult) -> int:
@@ -64,10 +60,13 @@ class ProgressDisplay:
         self._console = console
         self._waiting_for = waiting_for
         self._clock = clock
+        self._is_dry_run = dry_run
         self._written = WRITTEN_TITLES[dry_run]
         self._stages = _STAGES | ({RunState.WRITING: "comparing with Port"} if dry_run else {})
         self._started_s = clock()
         self._lined_s = self._started_s
+        self._paces: dict[str, Pace] = {}
+        self._is_unread = False
         self._live = (
             Live(console=console, refresh_per_second=8, transient=True) if console.is_terminal else None
         )
@@ -85,62 +84,73 @@ class ProgressDisplay:
 
     def show(self, result: RunResult) -> None:
         """Draw the state of the run."""
+        now_s = self._clock()
         if self._live:
-            self._live.update(self._table(result))
-        elif self._clock() - self._lined_s >= LINE_EVERY_S:
-            self._lined_s = self._clock()
-            self._console.print(self._line(result), highlight=False, soft_wrap=True)
+            for name, kind in result.kinds.items():
+                self._paces.setdefault(name, Pace()).hear(kind, now_s)
+            self._live.update(self._table(result, now_s))
+        elif now_s - self._lined_s >= LINE_EVERY_S and not self._is_unread:
+            self._lined_s = now_s
+            try:
+                self._console.print(self._line(result, now_s), highlight=False, soft_wrap=True)
+            except BrokenPipeError:
+                # Nobody looks any more; that is no reason to end the run.
+                self._is_unread = True
 
-    def _elapsed_s(self) -> float:
-        return max(self._clock() - self._started_s, 0.001)
-
-    def _headline(self, result: RunResult) -> str:
+    def _headline(self, result: RunResult, now_s: float) -> str:
         wait = self._waiting_for()
         stage = self._stages.get(result.state, str(result.state))
-        text = f"{stage}, {self._elapsed_s():.0f} s"
+        text = f"{stage}, {now_s - self._started_s:.0f} s"
         return f"{text}; waiting for {wait}" if wait else text
 
-    def _line(self, result: RunResult) -> str:
+    def _line(self, result: RunResult, now_s: float) -> str:
         parts = []
         for name, kind in result.kinds.items():
             of = "?" if kind.announced is None else kind.announced
             parts.append(
                 f"{name} {kind.fetched}/{of} read, {written(kind)} {self._written}, "
-                f"{kind.writer.get(Count.UNCHANGED, 0)} unchanged, {failed(kind)} failed"
+                f"{kind.writer.get(Count.UNCHANGED, 0)} unchanged, {kind.failed} failed"
             )
-        return f"{self._headline(result)}: " + "; ".join(parts)
+        return f"{self._headline(result, now_s)}: " + "; ".join(parts)
 
-    def _table(self, result: RunResult) -> RenderableType:
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for title, right in (
-            ("kind", False),
-            ("", False),
-            ("read", True),
-            ("of", True),
-            ("mapped", True),
-            (self._written, True),
-            ("unchanged", True),
-            ("failed", True),
-            ("read/s", True),
-        ):
-            table.add_column(title, justify="right" if right else "left")
-        for name, kind in result.kinds.items():
-            table.add_row(*self._row(name, kind))
-        return Group(table, Text(self._headline(result), style="dim"))
-
-    def _row(self, name: str, kind: KindResult) -> list[RenderableType]:
-        bar = ProgressBar(
-            total=kind.announced or 1, completed=kind.fetched, width=24, pulse=kind.announced is None
+    def _table(self, result: RunResult, now_s: float) -> RenderableType:
+        sheet = Sheet(
+            columns=(
+                Column(title="kind"),
+                Column(title="", goes=1),
+                Column(title="read", right=True),
+                Column(title="of", right=True, goes=5),
+                Column(title="mapped", right=True, goes=6),
+                Column(title=self._written, right=True),
+                Column(title="unchanged", right=True),
+                Column(title="failed", right=True),
+                Column(title="read/s", right=True, goes=2),
+                Column(title=f"{'compared' if self._is_dry_run else 'written'}/s", right=True, goes=3),
+            ),
+            rows=[self._row(name, kind) for name, kind in result.kinds.items()],
         )
-        number = failed(kind)
+        headline = Text(self._headline(result, now_s), style="dim")
+        return Group(sheet.for_width(self._console.width), headline)
+
+    def _row(self, name: str, kind: KindResult) -> list[Cell]:
+        number, pace = kind.failed, self._paces[name]
+        done = sum(kind.writer.values()) if self._is_dry_run else written(kind)
         return [
             Text(name, style=_STATE_STYLES.get(kind.state, "")),
-            bar,
+            _bar(kind),
             str(kind.fetched),
             "?" if kind.announced is None else str(kind.announced),
             str(kind.mapper.get(Count.MAPPED, 0)),
             str(written(kind)),
             str(kind.writer.get(Count.UNCHANGED, 0)),
             Text(str(number), style="red" if number else ""),
-            f"{kind.fetched / self._elapsed_s():.0f}",
+            f"{pace.reading.rate(kind.fetched):.0f}",
+            f"{pace.writing.rate(done):.0f}",
         ]
+
+
+def _bar(kind: KindResult) -> Text:
+    """Return how much of a kind has been read; of a number that nobody says, nothing is shown as done."""
+    share = min(kind.fetched / kind.announced, 1.0) if kind.announced else float(kind.announced == 0)
+    done = int(share * BAR_COLUMNS)
+    return Text.assemble(("━" * done, "green"), ("━" * (BAR_COLUMNS - done), "dim"))

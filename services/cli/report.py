@@ -4,19 +4,18 @@ from collections.abc import Iterable
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from schemas.outcome import Count, Reason
-from schemas.run import KindState, RunFailure, RunResult, RunState
+from schemas.run import KindResult, KindState, RunFailure, RunResult, RunState
+from services.cli.layout import Cell, Column, Sheet, print_sheet
 from services.cli.plan_report import print_plan
-from services.cli.progress import WRITTEN_TITLES, failed, written
+from services.cli.progress import WRITTEN_TITLES, written
 
 EXAMPLES_PER_REASON = 3
-WIDTH_OF_FILES = 140
-"""Columns of a report that goes to a file or another program."""
 
 NEXT_STEPS = {
-    Reason.UNREADABLE: "look at it with `pagerport dlq show`: another program or version wrote it",
+    Reason.UNREADABLE: "mend the object in PagerDuty; of a dead letter, look at it with `pagerport dlq show`",
     Reason.SELECTOR_ERROR: "make the selector's query give true or false, e.g. with `// false`",
     Reason.IDENTIFIER_ERROR: "mend the identifier or blueprint expression of the entry",
     Reason.IDENTIFIER_NULL: "give the entry an identifier that every object has, or filter such objects out",
@@ -24,34 +23,30 @@ NEXT_STEPS = {
     Reason.ITEMS_ERROR: "make itemsToParse give a list, e.g. `.field // []`",
     Reason.JQ_TIMEOUT: "simplify the expression: it ran longer than OCEAN__MAPPER__BATCH_TIMEOUT_S",
     Reason.JQ_CRASH: "simplify the expression: it ended jq (memory or recursion)",
-    Reason.TOO_LARGE: "map fewer or shorter properties: one entity must fit Port's 1 MiB request",
+    Reason.TOO_LARGE: "map fewer or shorter properties: an entity must fit Port's 1 MiB, an object our 4 MiB",
     Reason.INVALID_IDENTIFIER: 'replace what Port does not allow: gsub("[^a-zA-Z0-9@_.+:/=-]"; "-")',
     Reason.BLUEPRINT_MISSING: "create the blueprint in Port, or mend its name in the mapping",
     Reason.RELATION_TARGET_MISSING: "sync the related kind too, or set createMissingRelatedEntities: true",
     Reason.REFUSED: "mend the mapping or the blueprint: Port's message says which property",
+    Reason.NO_ID: "nothing can be made of a row without an id: ask PagerDuty's support",
     Reason.RETRIES_EXHAUSTED: "run the sync again; if it stays, ask Port with the trace id",
 }
 
 _HEADLINES = {
     RunState.COMPLETED: "[green]completed[/]: everything the mapping asks for is in Port",
-    RunState.COMPLETED_WITH_FAILURES: "[yellow]completed with failures[/]: see below",
+    RunState.COMPLETED_WITH_FAILURES: "[yellow]completed with failures[/]: see above",
     RunState.FAILED: "[red]failed[/]",
     RunState.INTERRUPTED: "[yellow]interrupted[/]: what is done is done, run it again for the rest",
 }
 
 
-def report_console() -> Console:
-    """Return a console on stdout; where that is no terminal, wide enough for the tables."""
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH_OF_FILES)
-
-
 def print_report(console: Console, result: RunResult) -> None:
     """Print the whole report for people."""
-    console.print(_kinds_table(result))
+    print_sheet(console, _kinds_sheet(result))
+    console.print(f"[dim]{_legend(result)}[/]")
     _print_kind_reasons(console, result)
-    if result.failure_count:
-        console.print(_failures_table(result))
+    if result.failures_by_reason:
+        print_sheet(console, _failures_sheet(result))
     if result.created_blueprints:
         console.print(f"blueprints created: {escape(', '.join(result.created_blueprints))}")
     if result.plan is not None:
@@ -75,33 +70,67 @@ def print_report(console: Console, result: RunResult) -> None:
 def _headline(result: RunResult) -> str:
     if result.plan is not None and result.green:
         return "[green]planned[/]: nothing was written, this is what a sync would do"
+    dropped, omitted = _lost(result)
+    if result.green and (dropped or omitted):
+        lost = f"{dropped} {_values(dropped)} dropped, {omitted} left as they were"
+        return f"[yellow]completed with warnings[/]: {lost}: see above"
     return _HEADLINES.get(result.state, str(result.state))
+
+
+def _lost(result: RunResult) -> tuple[int, int]:
+    """Return how many values were dropped, and how many left as they were."""
+    kinds = result.kinds.values()
+    return (
+        sum(kind.writer.get(Count.DROPPED, 0) for kind in kinds),
+        sum(kind.mapper.get(Count.OMITTED, 0) for kind in kinds),
+    )
+
+
+def _values(number: int) -> str:
+    return "value" if number == 1 else "values"
 
 
 def _written_title(result: RunResult) -> str:
     return WRITTEN_TITLES[result.plan is not None]
 
 
-def _kinds_table(result: RunResult) -> Table:
-    table = Table(header_style="bold")
-    table.add_column("kind")
-    table.add_column("listing")
-    for title in ("read", "of", "mapped", "filtered", _written_title(result), "unchanged", "failed"):
-        table.add_column(title, justify="right")
-    for name, kind in result.kinds.items():
-        number = failed(kind)
-        table.add_row(
-            name,
-            str(kind.state) if kind.state is KindState.COMPLETE else f"[yellow]{kind.state}[/]",
-            str(kind.fetched),
-            "?" if kind.announced is None else str(kind.announced),
-            str(kind.mapper.get(Count.MAPPED, 0)),
-            str(kind.mapper.get(Count.FILTERED, 0)),
-            str(written(kind)),
-            str(kind.writer.get(Count.UNCHANGED, 0)),
-            f"[red]{number}[/]" if number else "0",
-        )
-    return table
+def _kinds_sheet(result: RunResult) -> Sheet:
+    return Sheet(
+        columns=(
+            Column(title="kind"),
+            Column(title="listing", goes=3),
+            Column(title="read", right=True),
+            Column(title="of", right=True, goes=2),
+            Column(title="mapped", right=True, goes=4),
+            Column(title="filtered", right=True, goes=1),
+            Column(title=_written_title(result), right=True),
+            Column(title="unchanged", right=True),
+            Column(title="failed", right=True),
+        ),
+        rows=[_kind_row(name, kind) for name, kind in result.kinds.items()],
+        boxed=True,
+    )
+
+
+def _kind_row(name: str, kind: KindResult) -> list[Cell]:
+    return [
+        name,
+        Text(str(kind.state), style="" if kind.state is KindState.COMPLETE else "yellow"),
+        str(kind.fetched),
+        "?" if kind.announced is None else str(kind.announced),
+        str(kind.mapper.get(Count.MAPPED, 0)),
+        str(kind.mapper.get(Count.FILTERED, 0)),
+        str(written(kind)),
+        str(kind.writer.get(Count.UNCHANGED, 0)),
+        Text(str(kind.failed), style="red" if kind.failed else ""),
+    ]
+
+
+def _legend(result: RunResult) -> str:
+    return (
+        f"read, mapped, filtered count objects; {_written_title(result)}, unchanged, failed count entities, "
+        "failed also objects that made none"
+    )
 
 
 def _print_kind_reasons(console: Console, result: RunResult) -> None:
@@ -111,15 +140,19 @@ def _print_kind_reasons(console: Console, result: RunResult) -> None:
         for count, text in (
             (
                 Count.OMITTED,
-                "properties were left as they are, because their expression failed or gave nothing",
+                "values were left as they were, because their expression failed or gave nothing",
             ),
             (Count.COLLIDED, "entities were made twice by one object and merged"),
         ):
             if number := kind.mapper.get(count, 0):
                 console.print(f"[dim]{name}: {number} {text}[/]")
+        if number := kind.writer.get(Count.DROPPED, 0):
+            console.print(
+                f"[dim]{name}: {number} values were dropped, because they cannot fit their blueprint[/]"
+            )
         if number := kind.writer.get(Count.COERCED, 0):
             console.print(
-                f"[dim]{name}: {number} properties were changed to fit their blueprint, or dropped[/]"
+                f"[dim]{name}: {number} values were changed in form only, to fit their blueprint[/]"
             )
         if number := kind.writer.get(Count.NOT_DELETED, 0):
             console.print(
@@ -127,16 +160,23 @@ def _print_kind_reasons(console: Console, result: RunResult) -> None:
             )
 
 
-def _failures_table(result: RunResult) -> Table:
-    table = Table(title="what did not arrive", title_justify="left", header_style="bold", show_lines=True)
-    table.add_column("reason")
-    table.add_column("number", justify="right")
-    table.add_column("for example", overflow="fold")
-    table.add_column("next step", overflow="fold")
+def _failures_sheet(result: RunResult) -> Sheet:
+    rows = []
     for reason, number in sorted(result.failures_by_reason.items(), key=lambda item: -item[1]):
         of_reason = (failure for failure in result.failures if failure.reason is reason)
-        table.add_row(str(reason), str(number), escape(_examples(of_reason)), escape(NEXT_STEPS[reason]))
-    return table
+        rows.append([str(reason), str(number), _examples(of_reason), NEXT_STEPS[reason]])
+    return Sheet(
+        columns=(
+            Column(title="reason"),
+            Column(title="number", right=True),
+            Column(title="for example", fold_from=32),
+            Column(title="next step", fold_from=32),
+        ),
+        rows=rows,
+        title="what did not arrive",
+        boxed=True,
+        row_lines=True,
+    )
 
 
 def _examples(failures: Iterable[RunFailure]) -> str:

@@ -17,10 +17,9 @@ def show_settings(
     """Show all settings: value, default, where it was set. Secrets are masked."""
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
+    from services.cli.layout import Column, Sheet, output_console, print_sheet
     from services.cli.start import start
     from shared.settings import settings_table
 
@@ -28,16 +27,22 @@ def show_settings(
     if as_json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
         return
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    table.add_column("variable", overflow="fold")
-    table.add_column("value", overflow="fold")
-    table.add_column("from")
-    table.add_column("what it is", overflow="fold")
-    for row in rows:
-        shown = Text(row.value) if row.value else Text("(not set)", style="dim")
-        default = f" Default: {row.default}." if row.default and row.source != "default" else ""
-        table.add_row(row.name, shown, row.source, Text(f"{row.description} Takes {row.takes}.{default}"))
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, 200)
-    console.print(table)
+    sheet = Sheet(
+        columns=(
+            Column(title="variable"),
+            Column(title="value", fold_from=26),
+            Column(title="from"),
+            Column(title="what it is", fold_from=32),
+        ),
+        rows=[
+            (
+                row.name,
+                row.value or Text("(not set)", style="dim"),
+                row.source,
+                f"{row.description} Takes {row.takes}."
+                + (f" Default: {row.default}." if row.default and row.source != "default" else ""),
+            )
+            for row in rows
+        ],
+    )
+    print_sheet(output_console(), sheet)

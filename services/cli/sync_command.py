@@ -4,13 +4,15 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from services.cli.ending import error_lines, failure_document
 from services.cli.start import start
+from shared.errors import ConfigurationError, PagerportError
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +31,8 @@ def _sync(
         ),
     ] = None,
     kind: Annotated[
-        list[str] | None, typer.Option("--kind", "-k", help="Only this kind of the mapping; may be repeated.")
+        list[str] | None,
+        typer.Option("--kind", "-k", help="Only this kind of the mapping; repeat it for more."),
     ] = None,
     dry_run: Annotated[
         bool,
@@ -41,26 +44,44 @@ def _sync(
         bool, typer.Option("--json", help="Print the result as one JSON document on stdout, for machines.")
     ] = False,
     keep: Annotated[
-        bool, typer.Option("--keep/--no-keep", help="Keep the log file of a sync with failures.")
+        bool,
+        typer.Option(
+            "--keep/--no-keep",
+            help="Keep the log file of a sync with failures; that of OCEAN__LOG__FILE always stays.",
+        ),
     ] = True,
 ) -> None:
     """Read everything the mapping asks for from PagerDuty and bring Port up to date, once."""
-    settings = start("pagerduty", "port")
+    try:
+        settings = start("pagerduty", "port")
+        _check_kinds(kind or [])
+    except PagerportError as error:
+        if json:
+            print(failure_document("failed", error_lines(error)))
+        raise
     from services.cli.sync_run import SyncScreen
 
     _spare_the_collector()
     screen = SyncScreen(settings, as_json=json, keep=keep, dry_run=dry_run)
-    file = mapping or settings.mapping.file
-    sys.exit(asyncio.run(_until_signal(screen.run(file, kind or None))))
+    sys.exit(asyncio.run(_until_signal(screen.run(mapping, kind or None))))
+
+
+def _check_kinds(kinds: Sequence[str]) -> None:
+    for one in kinds:
+        if "," in one:
+            each = " ".join(f"--kind {name.strip()}" for name in one.split(",") if name.strip())
+            raise ConfigurationError(f"--kind {one}: takes one kind, repeat it for more: {each}")
 
 
 def _spare_the_collector() -> None:
-    """Let the garbage collector look less often: a run makes many small objects and hardly a cycle.
+    """Let the garbage collector look less often: a run makes many small objects and few cycles.
 
-    Measured on 9 820 objects: a sixth less processor time, 20 MB more memory.
+    Every answer of httpx is a cycle, though, that keeps a page's bytes until it looks: at a threshold of
+    200 000 objects a sync of 200 000 incidents held three times the memory of one of 10 000, at this one as
+    much.
     """
     gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
+    gc.set_threshold(5_000, 10, 10)
 
 
 async def _until_signal(run: Coroutine[Any, Any, int]) -> int:

@@ -2,18 +2,17 @@
 
 import asyncio
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
-from schemas.run import RunResult
+from schemas.run import RunResult, RunState
+from services.cli.ending import drop_output, error_lines, failure_document
+from services.cli.layout import output_console
 from services.cli.progress import ProgressDisplay
-from services.cli.report import print_report, report_console
+from services.cli.report import print_report
 from services.fetcher.mapping_authority import mapping_of_file
 from services.standalone.sync import Sync, run_sync
-from shared.errors import FatalError
+from shared.errors import ConfigurationError
 from shared.http.waits import WaitLedger
 from shared.mapping_file import LoadedMapping, require_sound
 from shared.settings import Settings
@@ -23,6 +22,7 @@ logger = logging.getLogger(__name__)
 DONE = 0
 WITH_FAILURES = 1
 INTERRUPTED = 130
+NOTHING_READ = "interrupted before anything was read; no entity was written"
 
 
 class SyncScreen:
@@ -41,52 +41,69 @@ class SyncScreen:
         self._keep = keep
         self._dry_run = dry_run
         self._waits = WaitLedger()
-        self._stderr = Console(stderr=True)
+        self._stderr = output_console(stderr=True)
         self._last: RunResult | None = None
+        self._kept: Path | None = None
 
-    async def run(self, file: Path | None, kinds: Sequence[str] | None) -> int:
+    async def run(self, mapping: Path | None, kinds: Sequence[str] | None) -> int:
         """Run the sync and return the exit code.
+
+        Args:
+            mapping: Mapping file; None: that of the settings, if they name one.
+            kinds: Only these kinds; None: all.
 
         Raises:
             ConfigurationError: The mapping or a setting is wrong.
             FatalError: PagerDuty or Port refuses us or cannot be reached.
             RejectedError: Port refuses a default blueprint.
         """
-        loaded = self._checked(mapping_of_file(file)) if file else None
+        try:
+            result = await self._sync(mapping, kinds)
+        except asyncio.CancelledError:
+            if not self._report_closed():
+                self._say_failure(RunState.INTERRUPTED, [NOTHING_READ])
+                self._stderr.print(NOTHING_READ)
+            return INTERRUPTED
+        except Exception as error:
+            if not self._report_closed():
+                self._say_failure(RunState.FAILED, error_lines(error))
+            raise
+        self._report(result)
+        return DONE if result.green else WITH_FAILURES
+
+    async def _sync(self, mapping: Path | None, kinds: Sequence[str] | None) -> RunResult:
         display = ProgressDisplay(self._stderr, self._waits.waiting_for, dry_run=self._dry_run)
 
         def seen(result: RunResult) -> None:
             self._last = result
             display.show(result)
 
+        def kept(path: Path) -> None:
+            self._kept = path
+
         sync = Sync(
             settings=self._settings,
-            mapping=loaded,
+            mapping=self._loaded(mapping),
             kinds=kinds,
             dry_run=self._dry_run,
             keep_as=self._place_to_keep if self._keep else None,
             waits=self._waits,
             on_snapshot=seen,
+            on_kept=kept,
         )
+        with display:
+            return await run_sync(sync)
+
+    def _loaded(self, mapping: Path | None) -> LoadedMapping | None:
+        named = self._settings.mapping.file
+        if mapping is not None:
+            return self._checked(mapping_of_file(mapping))
+        if named is None:
+            return None
         try:
-            with display:
-                result, kept = await run_sync(sync)
-        except asyncio.CancelledError:
-            self._report(self._last)
-            if self._last is None:
-                self._stderr.print("interrupted before anything was read; no entity was written")
-            return INTERRUPTED
-        except FatalError:
-            self._report(self._last)
-            raise
-        self._report(result)
-        if kept and not result.green:
-            self._stderr.print(
-                f"what failed is kept in {kept}; look at it with: pagerport dlq list --log {kept}",
-                soft_wrap=True,
-                highlight=False,
-            )
-        return DONE if result.green else WITH_FAILURES
+            return self._checked(mapping_of_file(named))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{error} (OCEAN__MAPPING__FILE names this file)") from None
 
     def _checked(self, loaded: LoadedMapping) -> LoadedMapping:
         for problem in require_sound(loaded):
@@ -96,11 +113,33 @@ class SyncScreen:
     def _place_to_keep(self, run_id: str) -> Path:
         return Path(f"pagerport-{run_id}.db")
 
-    def _report(self, result: RunResult | None) -> None:
-        if result is None:
-            return
+    def _report_closed(self) -> bool:
+        """Report what a run that was ended had done, if it had begun; return whether it had."""
+        if self._last is None or self._last.ended_at is None:
+            return False
+        self._report(self._last)
+        return True
+
+    def _say_failure(self, state: RunState, lines: Sequence[str]) -> None:
         if self._as_json:
-            sys.stdout.write(result.model_dump_json(indent=2, exclude_none=True) + "\n")
-            sys.stdout.flush()
-        else:
-            print_report(report_console(), result)
+            print(failure_document(state, lines), flush=True)
+
+    def _report(self, result: RunResult) -> None:
+        try:
+            if self._as_json:
+                print(result.model_dump_json(indent=2, exclude_none=True), flush=True)
+            else:
+                print_report(output_console(), result)
+        except BrokenPipeError:
+            # `… | head`: the run has ended as it has, whoever reads of it.
+            drop_output()
+        if self._kept is not None:
+            self._stderr.print(
+                self._hint(self._kept, result.run_id), soft_wrap=True, highlight=False, markup=False
+            )
+
+    def _hint(self, kept: Path, run_id: str) -> str:
+        command = f"look at it with: pagerport dlq list --log {kept}"
+        if kept == self._settings.log.file:
+            return f"what did not arrive is in {kept} (OCEAN__LOG__FILE); {command} --run {run_id}"
+        return f"what did not arrive is kept in {kept}; {command}"

@@ -19,29 +19,31 @@ def list_topics(
     """List all topics: partitions, key, value, who writes and reads them, how they forget."""
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from schemas.topics import TOPICS, cleanup_text
+    from services.cli.layout import Column, Sheet, output_console, print_sheet
 
     if as_json:
         print(json.dumps([asdict(topic) for topic in TOPICS], indent=2))
         return
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for title in ("topic", "partitions", "key", "value", "written by", "read by", "cleanup"):
-        table.add_column(title, justify="right" if title == "partitions" else "left", overflow="fold")
-    for topic in TOPICS:
-        table.add_row(
-            Text(topic.name),
+    columns = (
+        Column(title="topic"),
+        Column(title="partitions", right=True),
+        Column(title="key", fold_from=14),
+        Column(title="value", fold_from=24),
+        Column(title="written by", fold_from=10),
+        Column(title="read by", fold_from=10),
+        Column(title="cleanup", fold_from=14),
+    )
+    rows = [
+        (
+            topic.name,
             str(topic.partitions),
-            Text(topic.key),
-            Text(topic.value),
+            topic.key,
+            topic.value,
             ", ".join(topic.producers),
             ", ".join(topic.consumers),
             cleanup_text(topic),
         )
-    console = Console()
-    if not console.is_terminal:
-        console.width = max(console.width, 200)
-    console.print(table)
+        for topic in TOPICS
+    ]
+    print_sheet(output_console(), Sheet(columns=columns, rows=rows))

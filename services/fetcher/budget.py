@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.http.backoff import MAX_WAIT_S
+from shared.http.numbers import finite_number
 from shared.http.waits import WaitLedger
 from shared.log.interface import Clock, Sleep
 
@@ -109,7 +110,8 @@ class RateBudget:
         Source: PagerDuty REST API, Rate Limits: `ratelimit-reset` counts seconds.
         """
         self._in_flight[scope] = max(self._in_flight.get(scope, 0) - 1, 0)
-        left, reset_s = _number(headers, "ratelimit-remaining"), _number(headers, "ratelimit-reset")
+        left = finite_number(headers.get("ratelimit-remaining"))
+        reset_s = finite_number(headers.get("ratelimit-reset"))
         if left is None or reset_s is None:
             return
         name = self._server_name(scope, headers)
@@ -123,7 +125,7 @@ class RateBudget:
 
     def _server_name(self, scope: str, headers: Mapping[str, str]) -> str:
         """Tell a limit of the operation from the token's: the token's is the largest limit seen."""
-        limit = int(_number(headers, "ratelimit-limit") or 0)
+        limit = int(finite_number(headers.get("ratelimit-limit")) or 0)
         self._account_limit = max(self._account_limit, limit)
         return scope if 0 < limit < self._account_limit else _ACCOUNT
 
@@ -134,10 +136,3 @@ class RateBudget:
         elif ends_s > known.ends_s - SAME_WINDOW_S:
             known.left = min(known.left, left)
         # Else: a late reply of a window that is over.
-
-
-def _number(headers: Mapping[str, str], name: str) -> float | None:
-    try:
-        return float(headers[name])
-    except (KeyError, ValueError):
-        return None

@@ -13,6 +13,7 @@ from schemas.run import KindResult, KindState, RunResult, RunState
 from schemas.topics import ENTITIES, RUNS, dlq_topic
 from services.fetcher.run_counts import (
     add_letter,
+    add_listing_failures,
     add_warnings,
     count_failures,
     count_unfinished,
@@ -278,6 +279,8 @@ class Conductor:
         letters = await self._letters(run)
         settle_counts(run.result.kinds, run.closed, [one for one in letters if not one.letter.run_id])
         run.result.failure_count = count_failures(run.result.kinds)
+        run.result.failures, run.result.failures_by_reason = [], {}
+        add_listing_failures(run.result)
         for one in letters:
             add_letter(run.result, one.letter)
 

@@ -7,8 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from schemas.headers import Origin
-from schemas.run import KindState
+from schemas.outcome import Reason
+from schemas.run import KIND_FAILURE_LIMIT, KindState, RunFailure
 from services.fetcher.enrichment.interface import Enricher
+from services.fetcher.page_room import PageRoom, Share, expect_bytes
 from services.fetcher.pages import Page, Query, classic_query, cursor_query, read_page
 from services.fetcher.raw_records import build_raw_records
 from services.fetcher.seen_ids import SeenIds, Sight
@@ -27,6 +29,9 @@ MAX_AGE_S = 600.0
 """An older page is read again before it is published: it could undo a later change."""
 EMPTY_PAGES = 3
 """In the cursor styles so many empty pages in a row are taken for the end."""
+STAGE = "fetcher"
+SAME_PAGE = "PagerDuty gave the same page again and again"
+_PAGING = frozenset({"limit", "offset", "total", "cursor", "after"})
 
 
 class ListingEndedError(Exception):
@@ -55,6 +60,7 @@ class Fetched:
     page: Page
     query: Query
     sent_at: datetime
+    size_bytes: int
 
 
 class ListReader:
@@ -67,9 +73,9 @@ class ListReader:
         stamp: What is written on every record.
         now: Wall clock, aware UTC.
         on_page: Called after each page.
-        concurrency: Pages in hand at once: the bound of memory.
+        concurrency: Pages in hand at once.
+        room: Bounds their bytes.
         enricher: Adds to objects before they are published; None: they are published as listed.
-        optional: Whether the run can do without these lists.
     """
 
     def __init__(
@@ -82,8 +88,8 @@ class ListReader:
         now: Callable[[], datetime],
         on_page: Callable[[], None],
         concurrency: int,
+        room: PageRoom,
         enricher: Enricher | None = None,
-        optional: bool = False,
     ) -> None:
         self._kind = kind
         self._client = client
@@ -93,13 +99,16 @@ class ListReader:
         self._on_page = on_page
         self._concurrency = concurrency
         self._enricher = enricher
-        self._optional = optional
+        self._room = room
+        self._page_bytes = 0
         self._seen = SeenIds()
         self._readings = 0
         self.fetched = 0
         self.duplicates = 0
-        self.too_large = 0
         self.requests = 0
+        self.failures_by_reason: dict[Reason, int] = {}
+        self.failures: list[RunFailure] = []
+        """The first of the rows that were not published."""
         self.is_absent = False
         """The account does not know the list: it has none of these objects."""
 
@@ -115,11 +124,10 @@ class ListReader:
             FatalError: PagerDuty gives nothing at all.
         """
         while True:
-            answer = await self._client.get(
-                self._kind.path, query, self._kind.headers, optional=self._optional
-            )
+            answer = await self._client.get(self._kind.path, query, self._kind.headers)
             self.requests += answer.attempts
-            fetched = Fetched(self._page_of(answer), query, answer.sent_at)
+            self._page_bytes = expect_bytes(self._page_bytes, answer.size_bytes)
+            fetched = Fetched(self._page_of(answer), query, answer.sent_at, answer.size_bytes)
             if not self._is_old(fetched):
                 return fetched
 
@@ -128,6 +136,11 @@ class ListReader:
         classic = self._kind.paging is Paging.CLASSIC
         paging = classic_query(self._kind, 0, count=True) if classic else cursor_query(self._kind, None)
         return await self.fetch((*query, *paging))
+
+    async def count(self, query: Query) -> int | None:
+        """Return how many rows a list has; None: PagerDuty does not say."""
+        fetched = await self.fetch((*query, ("limit", "1"), ("offset", "0"), ("total", "true")))
+        return fetched.page.total
 
     async def read(self, query: Query, first: Fetched) -> Tally:
         """Read a list to its end, again when that was not everything, and return how the last reading went.
@@ -190,29 +203,46 @@ class ListReader:
 
     async def _read_slot(self, query: Query, at: int, end: int, tally: Tally) -> None:
         """Read a range of offsets. A page may come short and say that there is more: the gap is read too."""
-        while at < end:
-            fetched = await self.fetch((*query, *classic_query(self._kind, at, count=False)))
-            page = fetched.page
-            own = Page(rows=page.rows[: end - at])
-            await self._take(replace(fetched, page=own), tally)
-            at += len(own.rows)
-            if not page.rows or not page.more:
-                self._note_end(page, tally)
+        while at < end and tally.stopped != SAME_PAGE:
+            async with self._room.page(self._page_bytes) as share:
+                number, is_last = await self._read_part(query, at, end, tally, share)
+            at += number
+            if is_last:
                 return
+
+    async def _read_part(
+        self, query: Query, at: int, end: int, tally: Tally, share: Share
+    ) -> tuple[int, bool]:
+        """Read what one page has of a range of offsets; nothing of it is held any longer after that.
+
+        Returns:
+            Rows read, and whether PagerDuty says that there is no more.
+        """
+        fetched = await self.fetch((*query, *classic_query(self._kind, at, count=False)))
+        share.resize(fetched.size_bytes)
+        page = fetched.page
+        own = Page(rows=page.rows[: end - at])
+        brought = await self._take(replace(fetched, page=own), tally)
+        if not page.rows or not page.more:
+            self._note_end(page, tally)
+            return len(own.rows), True
+        if at + len(own.rows) < end and not brought:
+            tally.stopped = SAME_PAGE
+        return len(own.rows), False
 
     async def _read_on(self, query: Query, at: int, tally: Tally) -> None:
         """Read page after page until PagerDuty says that there is no more."""
         while at < ROW_CAP:
             fetched = await self.fetch((*query, *classic_query(self._kind, at, count=True)))
-            page, known = fetched.page, tally.distinct + tally.nameless
+            page = fetched.page
             tally.after = page.total if page.total is not None else tally.after
-            await self._take(fetched, tally)
+            brought = await self._take(fetched, tally)
             at += len(page.rows)
             if not page.rows or not page.more:
                 self._note_end(page, tally)
                 return
-            if tally.distinct + tally.nameless == known:
-                tally.stopped = "PagerDuty gave the same page again and again"
+            if not brought:
+                tally.stopped = SAME_PAGE
                 return
         tally.past_cap = True
 
@@ -235,18 +265,21 @@ class ListReader:
         if page.more and not page.rows:
             tally.stopped = "PagerDuty said that there is more, and gave an empty page"
 
-    async def _take(self, fetched: Fetched, tally: Tally) -> None:
-        """Count a page's rows and publish those that are new."""
+    async def _take(self, fetched: Fetched, tally: Tally) -> int:
+        """Count a page's rows, publish those that are new, and return how many this reading had not seen."""
         fetched, omitted = await self._enriched(fetched)
         named = self._named(fetched.page)
-        tally.nameless += len(fetched.page.rows) - len(named)
+        nameless = len(fetched.page.rows) - len(named)
+        if nameless:
+            self._note_nameless(fetched, tally)
+        tally.nameless += nameless
         sights = self._seen.add([object_id for object_id, _ in named], tally.number)
         repeated = sights.count(Sight.REPEATED)
         tally.distinct += len(sights) - repeated
         tally.repeated += repeated
         self.duplicates += repeated
         fresh = [one for one, sight in zip(named, sights, strict=True) if sight is Sight.NEW]
-        records = build_raw_records(
+        built = build_raw_records(
             self._stamp.topic,
             fresh,
             kind=self._kind.name,
@@ -257,11 +290,38 @@ class ListReader:
             made_at=self._now(),
             omitted=omitted,
         )
-        self.too_large += len(fresh) - len(records)
-        if records:
-            await self._publish(records)
-            self.fetched += len(records)
+        for lost in built.unpublished:
+            self._fail(lost.object_id, lost.reason, lost.detail)
+        if built.records:
+            await self._publish(built.records)
+            self.fetched += len(built.records)
         self._on_page()
+        return len(sights) - repeated + nameless
+
+    def _note_nameless(self, fetched: Fetched, tally: Tally) -> None:
+        """Name the rows of a page that have no id by where they stand, each once."""
+        paging = dict(fetched.query)
+        rows_before = tally.distinct + tally.repeated + tally.nameless
+        offset = int(paging["offset"]) if "offset" in paging else rows_before
+        of_list = [pair for pair in fetched.query if pair[0] not in _PAGING]
+        for number, row in enumerate(fetched.page.rows, start=1):
+            if self._kind.identify(row) is not None:
+                continue
+            (sight,) = self._seen.add([f"\n{of_list}/{offset + number}"], tally.number)
+            if sight is Sight.NEW:
+                holds = ", ".join(sorted(row)[:8]) if isinstance(row, dict) else f"a {type(row).__name__}"
+                detail = f"the row has no id that can be used; it has {holds or 'nothing'}"
+                self._fail(f"row {number} of offset {offset}", Reason.NO_ID, detail)
+
+    def _fail(self, object_id: str, reason: Reason, detail: str) -> None:
+        """Count a row that was not published, and name it while there is room."""
+        self.failures_by_reason[reason] = self.failures_by_reason.get(reason, 0) + 1
+        if len(self.failures) < KIND_FAILURE_LIMIT:
+            self.failures.append(
+                RunFailure(
+                    kind=self._kind.name, object_id=object_id, stage=STAGE, reason=reason, detail=detail
+                )
+            )
 
     async def _enriched(self, fetched: Fetched) -> tuple[Fetched, Mapping[str, tuple[str, ...]]]:
         """Add to the objects of a page that are new what is read beside the list.

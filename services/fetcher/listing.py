@@ -4,13 +4,15 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from schemas.headers import Origin
+from schemas.outcome import Reason
 from schemas.run import KindResult, KindState
 from services.fetcher.enrichment.interface import Enricher
-from services.fetcher.list_reader import ListingEndedError, ListReader, Publish, Stamp
+from services.fetcher.list_reader import Fetched, ListingEndedError, ListReader, Publish, Stamp
+from services.fetcher.page_room import PageRoom
 from services.fetcher.pages import Query
 from services.fetcher.tally import Tally
-from services.fetcher.windows import OVERLAP, Span, bisect_span, split_span
-from shared.kinds import ROW_CAP, kind_named
+from services.fetcher.windows import OVERLAP, Span, bisect_span, can_be_halved, is_doubled, split_span
+from shared.kinds import kind_named
 from shared.pagerduty.client import PagerDutyClient
 from shared.query_values import as_instant
 from shared.sources import Source
@@ -22,6 +24,8 @@ _STATUSES = "statuses[]"
 _CREATED_AT = "created_at"
 PAGES_OF_SINGLES = 2
 """Pages in hand where each object costs a request: that is work enough, and they do not grow old waiting."""
+MOST_DOUBLINGS = 2
+"""A list whose totals do not shrink as its window does is not halved for ever."""
 
 
 async def list_source(
@@ -35,8 +39,8 @@ async def list_source(
     now: Callable[[], datetime],
     on_progress: Callable[[KindResult], None],
     concurrency: int = 10,
+    room: PageRoom | None = None,
     enricher: Enricher | None = None,
-    optional: bool = False,
 ) -> KindResult:
     """Read a source and publish each of its objects once.
 
@@ -53,8 +57,8 @@ async def list_source(
         now: Wall clock, aware UTC.
         on_progress: Hears how it stands after each page; must not block.
         concurrency: Pages in hand at once.
+        room: Bounds the bytes of the pages of all listings that share it; None: one of its own.
         enricher: Adds to objects before they are published; None: they are published as listed.
-        optional: Whether the run can do without: then a list that alone fails is given up sooner.
 
     Raises:
         FatalError: PagerDuty refuses the token, or gives nothing at all.
@@ -70,8 +74,8 @@ async def list_source(
             now=now,
             on_page=on_page,
             concurrency=min(concurrency, PAGES_OF_SINGLES) if singles else concurrency,
+            room=room or PageRoom(),
             enricher=enricher,
-            optional=optional,
         )
 
     listing = _Listing(source, on_progress, make_reader, enricher)
@@ -138,7 +142,7 @@ class _Listing:
             return
         everything = (*query, ALL)
         first = await self.reader.first(everything)
-        if (first.page.total or 0) > ROW_CAP:
+        if can_be_halved(first.page.total):
             await self._read_history(query, until + OVERLAP)
             return
         self._announce(first.page.total)
@@ -156,27 +160,46 @@ class _Listing:
             reason = f"the oldest row of GET {self._kind.path} has no readable {_CREATED_AT}"
             raise ListingEndedError(KindState.FAILED, reason) from None
 
-    async def _read_list(self, query: Query, span: Span | None, *, part: bool = False) -> int | None:
-        """Read one list, cut in halves where it is longer than PagerDuty pages through; return its total."""
+    async def _read_list(self, query: Query, span: Span | None) -> None:
+        """Read one list, cut in halves where it is longer than PagerDuty pages through."""
         if span is not None and (query, span) in self._totals:
-            # Neighbouring windows share a second: a burst in it is read once.
-            return self._totals[query, span]
-        whole = query if span is None else (*query, *span.query)
-        first = await self.reader.first(whole)
+            return
+        first = await self._first(query, span)
+        self._announce(first.page.total)
+        await self._read_part(query, span, first, doublings=0)
+
+    async def _first(self, query: Query, span: Span | None) -> Fetched:
+        return await self.reader.first(query if span is None else (*query, *span.query))
+
+    async def _read_part(self, query: Query, span: Span | None, first: Fetched, *, doublings: int) -> None:
         total = first.page.total
+        halves = None
         if span is not None:
             self._totals[query, span] = total
-        if not part:
-            self._announce(total)
-        halves = bisect_span(span) if span is not None and total is not None and total > ROW_CAP else None
-        if halves is None or total is None:
+            if can_be_halved(total) and doublings < MOST_DOUBLINGS:
+                halves = bisect_span(span)
+        if halves is None or span is None or total is None:
+            whole = query if span is None else (*query, *span.query)
             self._judge(await self.reader.read(whole, first))
-            return total
-        found = [await self._read_list(query, half, part=True) for half in halves]
-        held = sum(one or 0 for one in found)
+            return
+        totals = await self._count(query, halves)
+        held = sum(one or 0 for one in totals)
         if held < total:
             self._shortcomings.append(f"the halves of a window of {total} rows hold {held}; run it again")
-        return total
+        doublings += is_doubled(span, total, totals)
+        for half in halves:
+            # Neighbouring windows share a second: a burst in it is read once.
+            if (query, half) not in self._totals:
+                await self._read_part(query, half, await self._first(query, half), doublings=doublings)
+
+    async def _count(self, query: Query, halves: tuple[Span, Span]) -> list[int | None]:
+        """Return how much halves hold: before they are read, for what is read grows old while others are."""
+        return [
+            self._totals[query, half]
+            if (query, half) in self._totals
+            else await self.reader.count((*query, *half.query))
+            for half in halves
+        ]
 
     def _announce(self, total: int | None) -> None:
         if total is not None:
@@ -190,8 +213,11 @@ class _Listing:
     def final(self) -> KindResult:
         """Return the result of a listing that came to its end."""
         reasons = list(dict.fromkeys(self._shortcomings))
-        if self.reader.too_large:
-            reasons.append(f"{self.reader.too_large} objects are too large for a record and were left out")
+        lost = self.reader.failures_by_reason
+        if number := lost.get(Reason.TOO_LARGE):
+            reasons.append(f"{number} objects are too large for a record and were left out")
+        if number := lost.get(Reason.UNREADABLE):
+            reasons.append(f"{number} objects cannot be written as JSON and were left out")
         state = KindState.INCOMPLETE if reasons else KindState.COMPLETE
         result = self.result(state, "; ".join(reasons))
         result.announced = self._total()
@@ -203,7 +229,9 @@ class _Listing:
             return None
         if len(self._tallies) == 1:
             return self._tallies[0].after
-        return self.reader.fetched + self.reader.too_large + sum(tally.missing for tally in self._tallies)
+        lost = self.reader.failures_by_reason
+        left_out = lost.get(Reason.TOO_LARGE, 0) + lost.get(Reason.UNREADABLE, 0)
+        return self.reader.fetched + left_out + sum(tally.missing for tally in self._tallies)
 
     def result(self, state: KindState, reason: str) -> KindResult:
         """Return what was done so far."""
@@ -215,6 +243,8 @@ class _Listing:
             duplicates=self.reader.duplicates,
             requests=self.reader.requests + (self._enricher.requests if self._enricher else 0),
             warnings=self._warnings(),
+            failures_by_reason=dict(self.reader.failures_by_reason),
+            failures=list(self.reader.failures),
         )
 
     def _warnings(self) -> list[str]:

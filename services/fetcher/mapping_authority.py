@@ -11,7 +11,7 @@ from schemas.topics import MAPPING
 from services.fetcher.default_resources import default_mapping
 from shared.errors import ConfigurationError
 from shared.log.interface import Log, NewRecord, TopicPartition
-from shared.mapping_file import LoadedMapping, load_mapping, mapping_from
+from shared.mapping_file import LoadedMapping, load_mapping, mapping_from, require_entries
 
 PLACE = TopicPartition(MAPPING.name, 0)
 READ_AT_ONCE = 1000
@@ -54,10 +54,7 @@ async def mapping_without_file(
 
 
 def _with_entries(loaded: LoadedMapping) -> LoadedMapping:
-    if not loaded.config.resources:
-        raise ConfigurationError(
-            f"{loaded.name}: has no entry under `resources`, so there is nothing to sync; add one"
-        )
+    require_entries(loaded)
     return loaded
 
 

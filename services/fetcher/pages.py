@@ -41,10 +41,9 @@ def read_page(kind: Kind, body: Mapping[str, Any]) -> Page:
             f"the answer has no {kind.wrapper!r}; it has {', '.join(sorted(body)[:8]) or 'nothing'}"
         )
     rows = body[kind.wrapper]
-    if rows is None:
-        rows = []
     if not isinstance(rows, list):
-        raise ValueError(f"{kind.wrapper!r} in the answer is no list")  # noqa: TRY004 - foreign JSON
+        found = "null" if rows is None else f"a {type(rows).__name__}"
+        raise ValueError(f"{kind.wrapper!r} in the answer is {found}, no list")  # noqa: TRY004 - foreign JSON
     total = body.get("total")
     cursor = body.get("next_cursor") if kind.paging is Paging.CURSOR else body.get("after")
     return Page(

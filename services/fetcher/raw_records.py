@@ -1,20 +1,38 @@
 """Builds raw records: a PagerDuty object as it is, with the headers of its listing."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-import orjson
-
 from schemas.headers import Origin, RecordHeaders
+from schemas.outcome import Reason
 from schemas.topics import RAW
+from shared.lenient_json import json_bytes
 from shared.log.interface import NewRecord
 
 TYPE = "pagerport.raw"
 VALUE_LIMIT_BYTES = RAW.max_message_bytes - 64 * 1024
 """Leaves room for key and headers."""
 NOTHING_OMITTED: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Unpublished:
+    """An object that no record can hold."""
+
+    object_id: str
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecords:
+    """What became of the objects of a page."""
+
+    records: list[NewRecord] = field(default_factory=list)
+    unpublished: list[Unpublished] = field(default_factory=list)
 
 
 def build_raw_records(
@@ -28,8 +46,8 @@ def build_raw_records(
     observed_at: datetime,
     made_at: datetime,
     omitted: Mapping[str, tuple[str, ...]] = NOTHING_OMITTED,
-) -> list[NewRecord]:
-    """Return a record per row that fits into the topic; the headers of a page differ in id and subject only.
+) -> RawRecords:
+    """Return a record per row that can be one; the headers of a page differ in id and subject only.
 
     Args:
         topic: Raw topic of the source.
@@ -56,10 +74,17 @@ def build_raw_records(
     names = [name for name, _ in shared]
     id_at, subject_at = names.index("ce_id"), names.index("ce_subject")
     unique = f"@{run_id or origin}.{observed_at.timestamp():.6f}"
-    records = []
+    built = RawRecords()
     for object_id, row in rows:
-        value = orjson.dumps(row)
+        try:
+            value = json_bytes(row)
+        except ValueError as error:
+            detail = f"the object cannot be written as JSON: {error}"
+            built.unpublished.append(Unpublished(object_id, Reason.UNREADABLE, detail))
+            continue
         if len(value) > VALUE_LIMIT_BYTES:
+            detail = f"the object has {len(value)} bytes, a record takes {VALUE_LIMIT_BYTES}"
+            built.unpublished.append(Unpublished(object_id, Reason.TOO_LARGE, detail))
             continue
         key = object_id.encode()
         headers: list[tuple[str, bytes | None]] = [*shared]
@@ -67,5 +92,5 @@ def build_raw_records(
         headers[subject_at] = ("ce_subject", key)
         if object_id in omitted:
             headers.append(("ce_omitted", ",".join(omitted[object_id]).encode()))
-        records.append(NewRecord(topic, key, value, tuple(headers)))
-    return records
+        built.records.append(NewRecord(topic, key, value, tuple(headers)))
+    return built

@@ -38,7 +38,8 @@ async def refresh_object(
         enricher: That of the source; None: nothing is added.
 
     Returns:
-        Whether it was published; not when the kind has no GET of one object, or PagerDuty does not give it.
+        Whether it was published; not when the kind has no GET of one object, PagerDuty does not give it, or
+        no record can hold it.
 
     Raises:
         FatalError: PagerDuty refuses the token, or gives nothing at all.
@@ -52,7 +53,7 @@ async def refresh_object(
     if answer.verdict is not Verdict.OK or not isinstance(row, dict) or kind.identify(row) != object_id:
         return False
     omitted = await enricher.enrich([(object_id, row)]) if enricher else {}
-    records = build_raw_records(
+    built = build_raw_records(
         source.topic,
         [(object_id, row)],
         kind=source.kind,
@@ -63,6 +64,6 @@ async def refresh_object(
         made_at=now(),
         omitted=omitted,
     )
-    if records:
-        await publish(records)
-    return bool(records)
+    if built.records:
+        await publish(built.records)
+    return bool(built.records)

@@ -4,7 +4,15 @@ from collections.abc import Iterable, Mapping
 
 from schemas.dead_letter import DeadLetter
 from schemas.outcome import Count
-from schemas.run import FAILURE_LIMIT, KindResult, KindState, RunFailure, RunResult, RunState
+from schemas.run import (
+    FAILURE_LIMIT,
+    KIND_FAILURE_LIMIT,
+    KindResult,
+    KindState,
+    RunFailure,
+    RunResult,
+    RunState,
+)
 
 _WORST_FIRST = (
     KindState.FAILED,
@@ -27,6 +35,9 @@ def merge_listings(listings: Iterable[KindResult]) -> KindResult:
         merged.requests += one.requests
         announced = None if announced is None or one.announced is None else announced + one.announced
         merged.state = min(merged.state, one.state, key=_WORST_FIRST.index)
+        for reason, number in one.failures_by_reason.items():
+            merged.failures_by_reason[reason] = merged.failures_by_reason.get(reason, 0) + number
+        merged.failures += one.failures[: KIND_FAILURE_LIMIT - len(merged.failures)]
         merged.warnings += [warning for warning in one.warnings if warning not in merged.warnings]
         if one.reason and one.reason not in reasons:
             reasons.append(one.reason)
@@ -36,7 +47,7 @@ def merge_listings(listings: Iterable[KindResult]) -> KindResult:
 
 
 def count_failures(kinds: Mapping[str, KindResult]) -> int:
-    """Return how many objects and changes did not arrive."""
+    """Return how many rows, objects and changes did not arrive."""
     return sum(kind.failed for kind in kinds.values())
 
 
@@ -71,6 +82,15 @@ def count_unfinished(kinds: Mapping[str, KindResult]) -> tuple[int, int]:
         for one in kinds.values()
     )
     return max(unmapped, 0), max(unsettled, 0)
+
+
+def add_listing_failures(result: RunResult) -> None:
+    """Move the rows that could not be published from the kinds to the result's list, and count them."""
+    for kind in result.kinds.values():
+        for reason, number in kind.failures_by_reason.items():
+            result.failures_by_reason[reason] = result.failures_by_reason.get(reason, 0) + number
+        result.failures += kind.failures[: FAILURE_LIMIT - len(result.failures)]
+        kind.failures = []
 
 
 def add_letter(result: RunResult, letter: DeadLetter) -> None:

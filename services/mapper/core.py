@@ -4,14 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.dead_letter import DeadLetter, LetterFailure
 from schemas.headers import Operation, RecordHeaders
 from schemas.mapping import MappingInForce
 from schemas.outcome import Count, Reason
 from schemas.topics import ENTITIES
-from services.mapper.evaluate import Failed
+from services.mapper.evaluate import Failed, Omission
 from services.mapper.mapped import Change, Mapped, RawObject
 from services.mapper.plan import build_plan
 from services.mapper.plan_shape import Plan
@@ -21,17 +21,42 @@ from shared.core import Batch
 from shared.dead_letters import dead_letter_record
 from shared.log.interface import Log, NewRecord, Record, TopicPartition
 from shared.outcome import Outcome
+from shared.sightings import Sightings
 from shared.sources import plan_sources
 
 STAGE: Final = "mapper"
 LEAVING_GRACE_S: Final = 2.0
 """What is in the workers may end when its partitions are taken away; a hanging expression is left."""
+PATIENCE_S: Final = 10.0
+"""After that a batch is given back with what is done of each partition: slow mappings show progress."""
 _CLASSES: Final[frozenset[Count]] = frozenset({Count.MAPPED, Count.FILTERED, Count.REJECTED, Count.FAILED})
 """An object has exactly one of these."""
 _ENVELOPE_BYTES: Final = 16 * 1024
 """Room for key and headers in the largest record of a topic."""
 
+OMISSIONS_KEPT: Final = 200
+"""Different omissions told apart; past them only the counts of the run know more."""
+
 _LOG = logging.getLogger(__name__)
+
+
+class LeftOut(NamedTuple):
+    """A way in which values of a kind are left as they are."""
+
+    kind: str
+    entry: int
+    path: str
+    text: str
+    cause: str
+
+    def __str__(self) -> str:
+        says = f"{self.text} {self.cause}" if self.text else self.cause
+        return f"{self.kind} resources[{self.entry}] {self.path}: {says}"
+
+
+def new_omissions() -> Sightings[LeftOut]:
+    """Return an empty collection of what is left out, told apart as far as people care."""
+    return Sightings(OMISSIONS_KEPT)
 
 
 class MapperCore:
@@ -42,14 +67,30 @@ class MapperCore:
         pool: Runs the expressions.
         now: Tells the time of records and letters.
         identifier: The integration's identifier.
+        leaving_grace_s: How long what is in the workers may take to end when the batch must go.
+        patience_s: How long a batch may take before what is done of it is given back.
+        omissions: Takes what is left as it is, for the warnings of a run.
     """
 
-    def __init__(self, log: Log, pool: WorkerPool, *, now: Callable[[], datetime], identifier: str) -> None:
+    def __init__(
+        self,
+        log: Log,
+        pool: WorkerPool,
+        *,
+        now: Callable[[], datetime],
+        identifier: str,
+        leaving_grace_s: float = LEAVING_GRACE_S,
+        patience_s: float = PATIENCE_S,
+        omissions: Sightings[LeftOut] | None = None,
+    ) -> None:
         self._log = log
         self._pool = pool
         self._now = now
+        self._leaving_grace_s = leaving_grace_s
+        self._patience_s = patience_s
         self._source = f"pagerport/{identifier}/mapper"
         self._plan: Plan | None = None
+        self._omissions = new_omissions() if omissions is None else omissions
         self._known = asyncio.Event()
         self._held: set[TopicPartition] = set()
 
@@ -67,7 +108,8 @@ class MapperCore:
         """Map a batch; its changes and letters are appended in the order of its records.
 
         None is the outcome of records that came before a mapping was known, of a schema version we do not
-        know (and what follows them in their partition), and of those left when the batch must go.
+        know (and what follows them in their partition), and of those left when the batch must go or has taken
+        long.
 
         Raises:
             FatalError: No JQ worker can be started.
@@ -77,15 +119,18 @@ class MapperCore:
         if plan is None:
             return [None] * len(batch.records)
         objects = [one.raw for one in read if isinstance(one, Readable)]
-        results = await self._run(plan, objects, batch.leaving)
-        if results is None:
-            return [None] * len(batch.records)
-        mapped = iter(results)
+        results = iter(await self._run(plan, objects, batch.leaving))
+        behind: set[TopicPartition] = set()
         out: list[NewRecord] = []
         outcomes: list[Outcome | None] = []
         for record, one in zip(batch.records, read, strict=True):
-            if isinstance(one, Readable):
-                outcomes.append(self._publish(plan, record, one, next(mapped), out))
+            mapped = next(results) if isinstance(one, Readable) else None
+            # Only what comes first in its partition: later changes of a key must not overtake earlier ones.
+            if record.place in behind or (isinstance(one, Readable) and mapped is None):
+                behind.add(record.place)
+                outcomes.append(None)
+            elif isinstance(one, Readable) and mapped is not None:
+                outcomes.append(self._publish(plan, record, one, mapped, out))
             elif isinstance(one, Unreadable):
                 outcomes.append(self._reject(plan, record, one, out))
             else:
@@ -127,15 +172,21 @@ class MapperCore:
 
     async def _run(
         self, plan: Plan, objects: Sequence[RawObject], leaving: asyncio.Event
-    ) -> list[Mapped] | None:
-        """Return what became of the objects; None when the batch had to go before."""
-        work = asyncio.ensure_future(self._pool.map_objects(plan, objects))
+    ) -> list[Mapped | None]:
+        """Return what became of the objects; None: not done when the batch had to go, or took long."""
+        found: list[Mapped | None] = [None] * len(objects)
+        enough = asyncio.Event()
+        work = asyncio.ensure_future(self._pool.map_into(plan, objects, found, enough))
         left = asyncio.ensure_future(leaving.wait())
         try:
+            await asyncio.wait({work, left}, timeout=self._patience_s, return_when=asyncio.FIRST_COMPLETED)
+            enough.set()
             await asyncio.wait({work, left}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
-                await asyncio.wait({work}, timeout=LEAVING_GRACE_S)
-            return work.result() if work.done() else None
+                await asyncio.wait({work}, timeout=self._leaving_grace_s)
+            if work.done():
+                work.result()
+            return found
         finally:
             for task in (work, left):
                 task.cancel()
@@ -156,9 +207,19 @@ class MapperCore:
         if len(failures) > len(mapped.failures):
             counts = _failed_too(counts, len(failures) - len(mapped.failures))
         kind = headers.kind or _kind_of(plan, record.topic)
+        for omission in mapped.omissions:
+            self._note(kind, omission, one.raw.object_id, headers.runid)
         if failures:
             out.append(self._letter(record, failures, kind, one.raw.object_id, headers.runid))
         return Outcome(headers.runid, kind, counts)
+
+    def _note(self, kind: str, omission: Omission, object_id: str, run_id: str) -> None:
+        entry, path, text, cause, detail = omission
+        left_out = LeftOut(kind, entry, path, text, cause)
+        if self._omissions.note(left_out, object_id, detail) and not run_id:
+            # Those of a run are in its result.
+            says = f"{left_out}: {detail}" if detail else str(left_out)
+            _LOG.warning("%s (first in %s); the value in Port stays; mend the expression", says, object_id)
 
     def _reject(self, plan: Plan, record: Record, one: Unreadable, out: list[NewRecord]) -> Outcome:
         kind = _kind_of(plan, record.topic)

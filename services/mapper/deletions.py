@@ -1,6 +1,6 @@
 """Decides which entities of an object may be proposed for deletion; when in doubt, none."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from services.mapper.plan_shape import EntryPlan, TopicPlan
 from shared.jq_engine import Json
@@ -28,13 +28,14 @@ def deletable_with_object(topic: TopicPlan, blueprint: str) -> bool:
     return _is_fed(topic, blueprint)
 
 
-def gives_identifier(entry: EntryPlan, document: Mapping[str, Json]) -> bool:
+def gives_identifier(entry: EntryPlan, document: Json) -> bool:
     """Whether the body of a deleted object has every key that blueprint and identifier read.
 
     The body may be no more than `{"id": …}`, and jq makes texts of nulls: `null + "-" + null` is `"-"`.
     """
     item = frozenset() if entry["items"] is None else frozenset({entry["items_name"]})
-    return all(_has_keys(text, document.keys() | item) for text in entry["texts"][1 : entry["keys"]])
+    keys = frozenset(document if type(document) is dict else ()) | item
+    return all(_has_keys(text, keys) for text in entry["texts"][1 : entry["keys"]])
 
 
 def _has_keys(text: str, keys: Collection[str]) -> bool:

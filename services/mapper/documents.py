@@ -1,23 +1,21 @@
 """Reads the JSON of a raw object, also where only half of a character or too large a number is in it."""
 
 import json
-import re
-import sys
-from typing import Final
 
 import orjson
 
 from services.mapper.mapped import RawObject
 from shared.jq_engine import Json
+from shared.lenient_json import read_leniently, refuse
 
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
-
-def read_document(raw: RawObject) -> tuple[dict[str, Json], str]:
+def read_document(raw: RawObject) -> tuple[Json, str]:
     """Return the parsed object and its JSON; of a null value the object that has only its id.
 
+    A text is an object too: the rows of some lists are no more. Source: PagerDuty REST API, List abilities.
+
     Raises:
-        ValueError: The value is not UTF-8, not JSON or no object.
+        ValueError: The value is not UTF-8, not JSON, or neither an object nor a text.
     """
     if raw.value is None:
         document = {"id": raw.object_id}
@@ -30,33 +28,21 @@ def read_document(raw: RawObject) -> tuple[dict[str, Json], str]:
         document = orjson.loads(text)
     except ValueError:
         document, text = _read_leniently(text)
-    if type(document) is not dict:
+    if type(document) is not dict and type(document) is not str:
         raise ValueError(f"the value is a {type(document).__name__}, not an object")
     return document, text
 
 
 def _read_leniently(text: str) -> tuple[Json, str]:
-    """Read what JSON's grammar allows and no other system will take.
-
-    A title that was cut inside an emoji has half a surrogate pair: it becomes U+FFFD. A number out of range
-    becomes the largest there is, as in jq.
+    """Read what a strict parser refuses, and write it so that jq takes it.
 
     Raises:
-        ValueError: It is not JSON.
+        ValueError: It is not JSON, or holds what no JSON can hold.
     """
     try:
-        document = json.loads(text, parse_float=_in_range, parse_constant=_no_constant)
-        text = _SURROGATES.sub("\ufffd", json.dumps(document, ensure_ascii=False))
-        return orjson.loads(text), text
+        document = read_leniently(text)
+        return document, json.dumps(document, ensure_ascii=False, default=refuse)
     except RecursionError:
         raise ValueError("the value is nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"the value is not JSON: {error}") from None
-
-
-def _in_range(text: str) -> float:
-    return max(-sys.float_info.max, min(sys.float_info.max, float(text)))
-
-
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is no JSON value")

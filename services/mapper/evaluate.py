@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -17,6 +17,8 @@ _VALUE_LIMIT_CHARS: Final = 60
 _MISSING: Final = object()
 
 Identifier = str | dict[str, Json]
+Cause = tuple[EntryPlan, Template, Result | None]
+"""Entry, what was to be evaluated, what it gave; None: it was not, or is a search query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,24 @@ class Failed:
     identifier: str = ""
 
 
+class Omission(NamedTuple):
+    """Why a value is left as it is.
+
+    Attributes:
+        entry: Index of the entry in `resources`.
+        path: `properties.created_at`, `title`; `selector` where the entry could not be judged.
+        text: The expression, shortened; empty for a search query.
+        cause: One of a few.
+        detail: For people: what it raised or gave.
+    """
+
+    entry: int
+    path: str
+    text: str
+    cause: str
+    detail: str = ""
+
+
 @dataclass(slots=True)
 class Made:
     """An entity as one entry makes it of one object or item.
@@ -38,13 +58,13 @@ class Made:
         blueprint: Its blueprint.
         identifier: Its identifier, or the query that finds it.
         values: `(part, name)` to value; the name is empty for title, icon and team. A null clears.
-        omits: Pairs that are mapped and have no value this time.
+        omits: Pairs that are mapped and have no value this time, and why: entry, template and result.
     """
 
     blueprint: str
     identifier: Identifier
     values: dict[tuple[str, str], Json] = field(default_factory=dict)
-    omits: list[tuple[str, str]] = field(default_factory=list)
+    omits: dict[tuple[str, str], Cause] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +121,30 @@ def _with_fields(made: Made, entry: EntryPlan, row: Row, omitted: frozenset[int]
             if query is not None:
                 values[part, name] = query
                 continue
-        omits.append((part, name))
+        result = row[template] if type(template) is int and template not in omitted else None
+        omits[part, name] = entry, template, result
     return made
+
+
+def omission(path: str, cause: Cause) -> Omission:
+    """Say why a value was left as it is."""
+    entry, template, result = cause
+    index = entry["index"]
+    if type(template) is not int:
+        return Omission(index, path, "", "a part of the search query failed or is of the wrong type")
+    text = _cut(" ".join(entry["texts"][template].split()), _VALUE_LIMIT_CHARS)
+    if result is None:
+        return Omission(index, path, text, "reads what could not be had this time")
+    if type(result) is dict:
+        return Omission(index, path, text, "failed", _raised(result))
+    if not result:
+        return Omission(index, path, text, "gave no output")
+    return Omission(index, path, text, "gave what is no text", _gave(result).removeprefix("gave "))
+
+
+def unjudged(entry: EntryPlan) -> Omission:
+    """Say that an entry could not be judged, so that its entity was left as it is."""
+    return Omission(entry["index"], "selector", "", "an expression reads what could not be had this time")
 
 
 def read_keys(entry: EntryPlan, row: Row) -> tuple[str, Identifier] | Failed:
@@ -214,15 +256,19 @@ _READERS: Final[dict[str, Callable[[Json], Json]]] = {
 def _gave(result: Result | None) -> str:
     """Say what an expression gave: the message it raised, nothing, or the value's beginning and type."""
     if type(result) is dict:
-        raised = result["e"]
-        text = raised if isinstance(raised, str) else _json(raised)
-        return f"raised: {_cut(' '.join(text.split()), _MESSAGE_LIMIT_CHARS)}"
+        return f"raised: {_raised(result)}"
     if not result:
         return "gave no output"
     value = result[0]  # type: ignore[index]  # a list of one
     if value is None:
         return "gave null"
     return f"gave {_cut(_json(value), _VALUE_LIMIT_CHARS)} ({type_name(value)})"
+
+
+def _raised(result: dict[str, Json]) -> str:
+    raised = result["e"]
+    text = raised if isinstance(raised, str) else _json(raised)
+    return _cut(" ".join(text.split()), _MESSAGE_LIMIT_CHARS)
 
 
 def items_failure(entry: EntryPlan, found: Result) -> Failed | None:

@@ -22,7 +22,7 @@ class Gathered:
     made: list[Made] = field(default_factory=list)
     unselected: list[Unselected] = field(default_factory=list)
     failures: list[Failed] = field(default_factory=list)
-    unknown: int = 0
+    unknown: list[EntryPlan] = field(default_factory=list)
     collided: int = 0
     listed: bool = False
     """An entry took the object, though its list of items was empty."""
@@ -66,14 +66,16 @@ def gather(
     entry: BoundEntry,
     rows: Rows,
     omitted: frozenset[int] | None,
-    document: Mapping[str, Json],
+    document: Json,
 ) -> None:
     """Add what one entry makes of the object."""
-    if entry.in_window is not None and not entry.in_window(document):
+    # A text has no fields: a filter on one keeps it out.
+    fields = document if type(document) is dict else {}
+    if entry.in_window is not None and not entry.in_window(fields):
         return
-    passes = entry.passes is None or entry.passes(document)
+    passes = entry.passes is None or entry.passes(fields)
     if omitted is None:
-        gathered.unknown += passes
+        gathered.unknown += [entry.plan] * passes
         return
     if rows.found is not None:
         failure = items_failure(entry.plan, rows.found)
@@ -97,7 +99,7 @@ def gather(
         elif isinstance(one, Unselected):
             gathered.unselected.append(one)
         else:
-            gathered.unknown += 1
+            gathered.unknown.append(entry.plan)
 
 
 def _as_unselected(one: Made | Unselected | Unknown | Failed) -> Unselected:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from schemas.outcome import Count
-from services.mapper.evaluate import Failed
+from services.mapper.evaluate import Failed, Omission
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Mapped:
     counts: dict[str, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
     failures: list[Failed] = field(default_factory=list)
+    omissions: list[Omission] = field(default_factory=list)
 
     def count(self, count: Count, number: int = 1) -> None:
         """Add to a counter."""

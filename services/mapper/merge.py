@@ -29,6 +29,7 @@ def merge_made(made: Iterable[Made]) -> dict[Key, Made]:
             merged[key] = one
             continue
         values = {**have.values, **one.values}
-        omits = [pair for pair in dict.fromkeys((*have.omits, *one.omits)) if pair not in values]
+        both = {**have.omits, **one.omits}
+        omits = {pair: cause for pair, cause in both.items() if pair not in values}
         merged[key] = Made(one.blueprint, one.identifier, values, omits)
     return merged

@@ -1,7 +1,7 @@
 """Maps one raw object to its entity changes, counts and failures."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import orjson
@@ -10,12 +10,12 @@ from schemas.outcome import Count, Reason
 from schemas.versions import SCHEMA_VERSION
 from services.mapper.deletions import deletable_unselected, deletable_with_object, gives_identifier
 from services.mapper.documents import read_document
-from services.mapper.evaluate import Failed, Identifier, Made, read_keys
+from services.mapper.evaluate import Failed, Identifier, Made, omission, read_keys, unjudged
 from services.mapper.gather import BoundEntry, Gathered, class_of, gather
 from services.mapper.mapped import Change, Mapped, RawObject
 from services.mapper.merge import Key, merge_made
 from services.mapper.plan_shape import Plan, TopicPlan
-from services.mapper.programs import TopicPrograms
+from services.mapper.programs import At, Rows, TopicPrograms
 from shared.jq_engine import Json
 
 UPSERT: Final = "upsert"
@@ -32,11 +32,23 @@ class ObjectMapper:
             "create_missing_related_entities": plan["create_missing_related_entities"],
             "delete_dependents": plan["delete_dependents"],
         }
-        self._topics = {name: _Topic(topic) for name, topic in plan["topics"].items()}
+        self._plans = plan["topics"]
+        self._topics: dict[str, _Topic] = {}
 
-    def map_object(self, raw: RawObject) -> Mapped:
-        """Return what the mapping makes of an object. Nothing that it holds raises."""
+    def prepare(self, topic: str) -> None:
+        """Compile what a topic's objects need, where that is not done yet."""
+        if topic not in self._topics and topic in self._plans:
+            self._topics[topic] = _Topic(self._plans[topic])
+
+    def map_object(self, raw: RawObject, at: At | None = None) -> Mapped:
+        """Return what the mapping makes of an object. Nothing that it holds raises.
+
+        Args:
+            raw: The object.
+            at: Hears of each expression before it is run; each is then run on its own.
+        """
         mapped = Mapped()
+        self.prepare(raw.topic)
         topic = self._topics.get(raw.topic)
         if topic is None:
             mapped.count(Count.FILTERED)
@@ -47,27 +59,30 @@ class ObjectMapper:
             mapped.failures.append(Failed(Reason.UNREADABLE, str(error), -1))
             mapped.count(Count.FAILED)
             return mapped
+        programs = topic.programs
+        results = programs.evaluate(document, text) if at is None else programs.evaluate_apart(text, at)
         if raw.deleted:
-            self._map_deleted(topic, raw, document, text, mapped)
+            self._map_deleted(topic, raw, document, results, mapped)
         else:
-            self._map_present(topic, raw, document, text, mapped)
+            self._map_present(topic, raw, document, results, mapped)
         mapped.count(Count.EMITTED, len(mapped.changes))
         return mapped
 
     def _map_present(
-        self, topic: "_Topic", raw: RawObject, document: dict[str, Json], text: str, mapped: Mapped
+        self, topic: "_Topic", raw: RawObject, document: Json, results: Sequence[Rows], mapped: Mapped
     ) -> None:
         gathered = Gathered()
         entries = topic.entries
-        for entry, rows in zip(entries, topic.programs.evaluate(document, text), strict=True):
+        for entry, rows in zip(entries, results, strict=True):
             gather(gathered, entry, rows, entry.omitted(raw.omitted), document)
         merged = merge_made(gathered.made)
         for key, made in merged.items():
-            mapped.count(Count.OMITTED, len(made.omits))
+            mapped.omissions.extend(omission(_path(*pair), cause) for pair, cause in made.omits.items())
             mapped.changes.append(self._upsert(key, made, topic, raw))
         if not gathered.failures and not gathered.unknown:
             self._propose(topic, raw, gathered, merged, mapped)
-        mapped.count(Count.OMITTED, gathered.unknown)
+        mapped.omissions.extend(unjudged(entry) for entry in gathered.unknown)
+        mapped.count(Count.OMITTED, len(mapped.omissions))
         mapped.count(Count.COLLIDED, gathered.collided)
         mapped.failures.extend(gathered.failures)
         mapped.count(class_of(gathered))
@@ -87,11 +102,11 @@ class ObjectMapper:
                 mapped.changes.append(self._delete(key, "selector", topic, raw))
 
     def _map_deleted(
-        self, topic: "_Topic", raw: RawObject, document: dict[str, Json], text: str, mapped: Mapped
+        self, topic: "_Topic", raw: RawObject, document: Json, results: Sequence[Rows], mapped: Mapped
     ) -> None:
         keys: dict[Key, None] = {}
         unresolved = 0
-        for entry, rows in zip(topic.entries, topic.programs.evaluate(document, text), strict=True):
+        for entry, rows in zip(topic.entries, results, strict=True):
             known = gives_identifier(entry.plan, document)
             if not rows.rows:
                 unresolved += 1
@@ -120,7 +135,7 @@ class ObjectMapper:
         value["properties"] = properties
         value["relations"] = relations
         if made.omits:
-            value["omits"] = [f"{part}.{name}" if name else part for part, name in made.omits]
+            value["omits"] = [_path(*pair) for pair in made.omits]
         value["merge"] = self._merge or bool(made.omits)
         return self._change(key, UPSERT, value, topic, raw)
 
@@ -160,6 +175,10 @@ class _Topic:
         self.plan = plan
         self.entries = [BoundEntry(entry, plan["kind"]) for entry in plan["entries"]]
         self.programs = TopicPrograms(plan["entries"])
+
+
+def _path(part: str, name: str) -> str:
+    return f"{part}.{name}" if name else part
 
 
 def _json_bytes(value: dict[str, Json]) -> bytes:

@@ -8,6 +8,8 @@ Template = int | dict[str, Any]
 QUERY: Final = 0
 BLUEPRINT: Final = 1
 """Indexes of the selector and the blueprint in an entry's `texts`."""
+ITEMS: Final = -1
+"""Stands for itemsToParse, which is none of them."""
 
 
 class EntryPlan(TypedDict):

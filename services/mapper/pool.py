@@ -1,23 +1,70 @@
 """Maps batches in worker processes; an object that hangs or kills a worker costs only itself."""
 
 import asyncio
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Self
 
-from schemas.outcome import Count, Reason
-from services.mapper.evaluate import Failed
+from services.mapper.blame import SHORT_TIMEOUT_S, Blame
 from services.mapper.mapped import Mapped, RawObject
+from services.mapper.patience import Patience, WorkerGoneError
 from services.mapper.plan_shape import Plan
-from services.mapper.worker_process import MEMORY_LIMIT_BYTES, WorkerGoneError, WorkerProcess
+from services.mapper.worker_process import MEMORY_LIMIT_BYTES, WorkerProcess
 from shared.errors import FatalError
 
 CHUNK_OBJECTS: Final = 200
-"""Most objects a worker gets at once: all of them share one deadline."""
+"""Most objects a worker gets at once."""
 CHUNK_BYTES: Final = 8 * 1024 * 1024
+CHANGES_AT_ONCE: Final = 20_000
+"""With so many changes a batch is as good as done: a mapping of thousands of entries makes them of few
+objects, and they are held in memory until they are published."""
 START_ATTEMPTS: Final = 2
 """One start may end because somebody kills the process; two in a row have a cause that stays."""
 _ALONE_SHARE: Final = 6
 _ALONE_LEAST_S: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Job:
+    """Objects to be mapped and what became of them so far."""
+
+    plan: Plan
+    objects: Sequence[RawObject]
+    found: list[Mapped | None]
+    enough: asyncio.Event
+    most_changes: int
+    changes: int = field(default=0)
+
+
+class _Span:
+    """A part of a job that one worker at a time has in hand; `start` is the first that is not done."""
+
+    def __init__(self, job: _Job, start: int, end: int, *, hurried: bool = True) -> None:
+        self.job = job
+        self.start = start
+        self.end = end
+        self.hurried = hurried
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether there is something left to map; the first object is, also when it is enough."""
+        return self.start < self.end and not (self.hurried and self.start and self.job.enough.is_set())
+
+    @property
+    def objects(self) -> Sequence[RawObject]:
+        """Return those that are left."""
+        return self.job.objects[self.start : self.end]
+
+    def take(self, mapped: Sequence[Mapped]) -> None:
+        """Keep what became of the next objects."""
+        job = self.job
+        job.found[self.start : self.start + len(mapped)] = mapped
+        self.start += len(mapped)
+        job.changes += sum(len(one.changes) for one in mapped)
+        if job.changes >= job.most_changes:
+            job.enough.set()
 
 
 class WorkerPool:
@@ -29,6 +76,7 @@ class WorkerPool:
         self._count = workers
         self._batch_timeout_s = batch_timeout_s
         self._alone_timeout_s = min(batch_timeout_s, max(_ALONE_LEAST_S, batch_timeout_s / _ALONE_SHARE))
+        self._blame = Blame(self._alone_timeout_s)
         self._memory_limit_bytes = memory_limit_bytes
         self._idle: asyncio.LifoQueue[WorkerProcess | None] = asyncio.LifoQueue()
         for _ in range(workers):
@@ -59,43 +107,98 @@ class WorkerPool:
         Raises:
             FatalError: A worker cannot be started; the message has the last line it wrote.
         """
-        chunks = plan_chunks(objects, self._count)
-        tasks = [asyncio.create_task(self._map_chunk(plan, chunk)) for chunk in chunks]
+        found: list[Mapped | None] = [None] * len(objects)
+        await self._run(_Job(plan, objects, found, asyncio.Event(), sys.maxsize))
+        return [mapped for mapped in found if mapped is not None]
+
+    async def map_into(
+        self, plan: Plan, objects: Sequence[RawObject], found: list[Mapped | None], enough: asyncio.Event
+    ) -> None:
+        """Map objects until all are done or it is enough; at least the first one is done.
+
+        Args:
+            plan: The plan.
+            objects: The objects, those of a partition in their order.
+            found: One None per object; what becomes of them is put there as it comes.
+            enough: When set, workers stop behind the object in hand. Set here when there are many changes.
+
+        Raises:
+            FatalError: A worker cannot be started; the message has the last line it wrote.
+        """
+        await self._run(_Job(plan, objects, found, enough, CHANGES_AT_ONCE))
+
+    async def _run(self, job: _Job) -> None:
+        start = 0
+        tasks = []
+        for chunk in plan_chunks(job.objects, self._count):
+            tasks.append(asyncio.create_task(self._map_span(_Span(job, start, start + len(chunk)))))
+            start += len(chunk)
         try:
-            results = await asyncio.gather(*tasks)
+            await asyncio.gather(*tasks)
         except BaseException:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
-        return [mapped for chunk in results for mapped in chunk]
 
-    async def _map_chunk(
-        self, plan: Plan, objects: Sequence[RawObject], *, suspected: bool = False
-    ) -> list[Mapped]:
-        """Map a chunk; when a worker is lost over it, find the object that did it and map the others again.
+    async def _map_span(self, span: _Span) -> None:
+        """Map a span; an object over which a worker is lost is judged, and it goes on behind it."""
+        job = span.job
+        while span.is_wanted:
+            asked = span.start
+            try:
+                await self._ask(job.plan, span.objects, span.take, partial(self._patience, span))
+            except WorkerGoneError as error:
+                lost = min(asked + error.place.number, span.end - 1)
+                # The answers before it were not sent yet; they took no time, so they are not given up either.
+                await self._map_span(_Span(job, span.start, lost, hurried=False))
+                span.start = lost
+                span.take([await self._judge(job.plan, job.objects[lost], error)])
 
-        A worker may also die of something else (the kernel wants memory, somebody kills it), so an object is
-        blamed for a death only when a second worker dies over it alone.
+    async def _judge(self, plan: Plan, raw: RawObject, error: WorkerGoneError) -> Mapped:
+        """Return what becomes of an object that a worker was lost over.
+
+        A worker may also be lost over something else (the kernel wants memory, somebody kills it), so the
+        object is mapped once more on its own, each expression apart: that names the one to be blamed.
         """
-        alone = len(objects) == 1
+        if error.timed_out and self._blame.is_known(plan, raw.topic):
+            return self._blame.charge(plan, raw, error)
+        expression_s = max(SHORT_TIMEOUT_S, self._blame.object_timeout_s(plan, raw.topic) / 2)
+        patience = Patience(object_s=self._alone_timeout_s, expression_s=expression_s)
+        got: list[Mapped] = []
         try:
-            return await self._ask(plan, objects, self._alone_timeout_s if alone else self._batch_timeout_s)
-        except WorkerGoneError as error:
-            if alone and (suspected or error.timed_out):
-                return [_lost(error, self._alone_timeout_s)]
-            if alone:
-                return await self._map_chunk(plan, objects, suspected=True)
-            at = min(error.index, len(objects) - 1)
-        parts = [part for part in (objects[:at], objects[at : at + 1], objects[at + 1 :]) if part]
-        return [mapped for part in parts for mapped in await self._map_chunk(plan, part)]
+            await self._ask(plan, [raw], got.extend, lambda: patience, apart=True)
+        except WorkerGoneError as again:
+            return self._blame.charge(plan, raw, again)
+        return got[0]
 
-    async def _ask(self, plan: Plan, objects: Sequence[RawObject], timeout_s: float) -> list[Mapped]:
+    def _patience(self, span: _Span) -> Patience | None:
+        if not span.is_wanted:
+            return None
+        enough = span.job.enough if span.hurried else None
+        topics = {raw.topic for raw in span.objects}
+        object_s = min(self._blame.object_timeout_s(span.job.plan, topic) for topic in topics)
+        return Patience(object_s=object_s, expression_s=object_s, enough=enough)
+
+    async def _ask(
+        self,
+        plan: Plan,
+        objects: Sequence[RawObject],
+        take: Callable[[list[Mapped]], None],
+        patience: Callable[[], Patience | None],
+        *,
+        apart: bool = False,
+    ) -> None:
+        """Ask a worker when one is free; only then is `patience` asked, None: it is not wanted any more."""
         worker = await self._idle.get()
+        topics = {raw.topic for raw in objects}
         try:
-            if worker is None or worker.plan is not plan:
-                worker = await self._ready(worker, plan)
-            return await worker.map_objects(objects, timeout_s)
+            allowed = patience()
+            if allowed is None:
+                return
+            if worker is None or worker.plan is not plan or not topics <= worker.prepared:
+                worker = await self._ready(worker, plan, topics)
+            await worker.map_objects(objects, take, allowed, apart=apart)
         except BaseException:
             # Whatever it was, the worker may be in the middle of something.
             if worker is not None:
@@ -105,11 +208,13 @@ class WorkerPool:
         finally:
             self._idle.put_nowait(worker)
 
-    async def _ready(self, worker: WorkerProcess | None, plan: Plan) -> WorkerProcess:
+    async def _ready(
+        self, worker: WorkerProcess | None, plan: Plan, topics: Collection[str]
+    ) -> WorkerProcess:
         """Return a worker that has the plan: this one, or a new one where it was idle and died."""
         if worker is not None:
             try:
-                await worker.configure(plan, self._batch_timeout_s)
+                await self._equip(worker, plan, topics)
             except WorkerGoneError:
                 await self._end(worker)
             else:
@@ -120,7 +225,7 @@ class WorkerPool:
             self._alive.add(worker)
             try:
                 await worker.start()
-                await worker.configure(plan, self._batch_timeout_s)
+                await self._equip(worker, plan, topics)
             except (OSError, WorkerGoneError) as error:
                 await self._end(worker)
                 says = worker.last_words() or str(error)
@@ -130,6 +235,13 @@ class WorkerPool:
             else:
                 return worker
         raise FatalError(f"a JQ worker cannot start: {says}; see that the installation is whole") from None
+
+    async def _equip(self, worker: WorkerProcess, plan: Plan, topics: Collection[str]) -> None:
+        if worker.plan is not plan:
+            await worker.configure(plan, self._batch_timeout_s)
+        new = {topic for topic in topics if topic in plan["topics"]} - worker.prepared
+        entries = [entry for topic in new for entry in plan["topics"][topic]["entries"]]
+        await worker.prepare(topics, sum(len(entry["texts"]) for entry in entries))
 
     async def _end(self, worker: WorkerProcess) -> None:
         self._alive.discard(worker)
@@ -150,14 +262,3 @@ def plan_chunks(objects: Sequence[RawObject], workers: int) -> list[Sequence[Raw
     if start < len(objects):
         chunks.append(objects[start:])
     return chunks
-
-
-def _lost(error: WorkerGoneError, timeout_s: float) -> Mapped:
-    mapped = Mapped()
-    if error.timed_out:
-        detail = f"the expressions did not end within {timeout_s:g} s"
-        mapped.failures.append(Failed(Reason.JQ_TIMEOUT, detail, -1))
-    else:
-        mapped.failures.append(Failed(Reason.JQ_CRASH, "the expressions ended the JQ process", -1))
-    mapped.count(Count.FAILED)
-    return mapped

@@ -1,23 +1,34 @@
 """Evaluates a topic's expressions on one object: plain ones natively, the rest as one fused libjq program."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
 
 from services.mapper.native import LEFT_TO_LIBJQ, Getter, Result, native
-from services.mapper.plan_shape import QUERY, EntryPlan
+from services.mapper.plan_shape import ITEMS, QUERY, EntryPlan
 from shared.jq_engine import ExpressionError, Json, LibjqEngine, LibjqProgram, enclose
 
 Row = list[Result | None]
 """A result per expression of the entry; None: not needed, since the selector is not true."""
+
+At = Callable[[int, int], None]
+"""Hears which expression is run next: the entry's index in the mapping, its own in `texts`, or `ITEMS`."""
+
+FUSED_EXPRESSIONS: Final = 100
+"""Most expressions of one fused program: the time libjq needs to compile them grows with their square."""
 
 _FOUND: Final = "$__pagerport_found"
 _PATHS: Final = "$__pagerport_paths"
 _PARENT: Final = "$__pagerport_parent"
 _ITEM: Final = "$__pagerport_item"
 _SELECTED: Final = "$__pagerport_selected"
+
+
+def _nobody(_entry: int, _text: int) -> None:
+    """Hear nothing."""
 
 
 @dataclass(slots=True)
@@ -40,16 +51,7 @@ class TopicPrograms:
         self._engine = LibjqEngine()
         self._entries = [_Entry(entry) for entry in entries]
         self._single: dict[str, LibjqProgram] = {}
-        self._fused: LibjqProgram | None = None
-        parts = [entry.source() for entry in self._entries]
-        if any(parts):
-            try:
-                self._fused = self._engine.compile_source(
-                    "[" + ",".join(part or "null" for part in parts) + "]"
-                )
-            except ExpressionError:
-                # Each compiles alone, so the whole is too large; every object takes the slow path.
-                self._fused = None
+        self._parts = [_Part(part, self._fused(part)) for part in _parts(self._entries)]
 
     def evaluate(self, document: Json, text: str) -> list[Rows]:
         """Return what each entry's expressions give on an object.
@@ -58,39 +60,62 @@ class TopicPrograms:
             document: The parsed object.
             text: Its JSON.
         """
+        return [rows for part in self._parts for rows in self._evaluate_part(part, document, text)]
+
+    def evaluate_apart(self, text: str, at: At) -> list[Rows]:
+        """Return the same, each expression run as a program of its own and announced before it is.
+
+        Args:
+            text: The object's JSON.
+            at: Hears the entry's index in the mapping and the expression's in `texts`.
+        """
+        return [self._one_by_one(entry, text, at) for entry in self._entries]
+
+    def _evaluate_part(self, part: "_Part", document: Json, text: str) -> list[Rows]:
         try:
-            natives = [entry.native_row(document) for entry in self._entries]
+            natives = [entry.native_row(document) for entry in part.entries]
         except _LeftToLibjqError:
-            return [self._one_by_one(entry, text) for entry in self._entries]
-        if not any(entry.needs_libjq(row) for entry, row in zip(self._entries, natives, strict=True)):
+            return [self._one_by_one(entry, text) for entry in part.entries]
+        if not any(entry.needs_libjq(row) for entry, row in zip(part.entries, natives, strict=True)):
             return [Rows([row]) for row in natives]
-        found = self._run_fused(text)
+        found = part.run(text)
         if found is None:
-            return [self._one_by_one(entry, text) for entry in self._entries]
+            return [self._one_by_one(entry, text) for entry in part.entries]
         return [
-            entry.combine(row, part) for entry, row, part in zip(self._entries, natives, found, strict=True)
+            entry.combine(row, given) for entry, row, given in zip(part.entries, natives, found, strict=True)
         ]
 
-    def _run_fused(self, text: str) -> list[Json] | None:
-        if self._fused is None:
+    def _fused(self, entries: "Sequence[_Entry]") -> LibjqProgram | None:
+        sources = [entry.source() for entry in entries]
+        if not any(sources):
             return None
         try:
-            given = self._fused.first(text)
+            return self._engine.compile_source("[" + ",".join(one or "null" for one in sources) + "]")
         except ExpressionError:
+            # Each compiles alone, so the whole is too large; every object takes the slow path.
             return None
-        # `halt` ends the program without output, wherever in it it stands.
-        return given[0] if given else None
 
-    def _one_by_one(self, entry: "_Entry", text: str) -> Rows:
+    def _one_by_one(self, entry: "_Entry", text: str, at: At = _nobody) -> Rows:
         """Run each expression as a program of its own: one that breaks out costs only itself."""
         if entry.items is None:
-            return Rows([[self._alone(one, text) for one in entry.texts]])
+            return Rows([self._row_alone(entry, text, at)])
+        at(entry.index, ITEMS)
         found = self._alone_or_source(entry.items_source("."), text)
         if type(found) is list and len(found) == 1 and "rows" in found[0]:
             documents = [_json_text(one) for one in found[0]["rows"]]
-            return Rows([[self._alone(one, document) for one in entry.texts] for document in documents])
+            return Rows([self._row_alone(entry, document, at) for document in documents])
         failed = found[0]["found"] if type(found) is list and found else self._alone(entry.items, text)
         return Rows(found=failed)
+
+    def _row_alone(self, entry: "_Entry", document: str, at: At) -> Row:
+        row: Row = []
+        for n, text in enumerate(entry.texts):
+            if n >= entry.keys and not _is_true(row[QUERY]):
+                row.append(None)
+                continue
+            at(entry.index, n)
+            row.append(self._alone(text, document))
+        return row
 
     def _alone(self, text: str, document: str) -> Result:
         return self._alone_or_source(enclose(text), document)
@@ -109,24 +134,58 @@ class _LeftToLibjqError(Exception):
     """A native expression met a value whose text only libjq knows."""
 
 
+class _Part:
+    """Entries that share a fused program; None: nothing is left to libjq, or it is too large."""
+
+    def __init__(self, entries: "Sequence[_Entry]", fused: LibjqProgram | None) -> None:
+        self.entries = entries
+        self._fused = fused
+
+    def run(self, text: str) -> list[Json] | None:
+        if self._fused is None:
+            return None
+        try:
+            given = self._fused.first(text)
+        except ExpressionError:
+            return None
+        # `halt` ends the program without output, wherever in it it stands.
+        return given[0] if given else None
+
+
+def _parts(entries: "Sequence[_Entry]") -> "list[Sequence[_Entry]]":
+    """Cut the entries where a fused program would become too large."""
+    parts: list[Sequence[_Entry]] = []
+    start, size = 0, 0
+    for number, entry in enumerate(entries):
+        if number > start and size + entry.left > FUSED_EXPRESSIONS:
+            parts.append(entries[start:number])
+            start, size = number, 0
+        size += entry.left
+    parts.append(entries[start:])
+    return parts
+
+
 class _Entry:
     """One entry's expressions, sorted by who evaluates them."""
 
     def __init__(self, plan: EntryPlan) -> None:
+        self.index = plan["index"]
         self.items = plan["items"]
         self.texts = plan["texts"]
         self._name = plan["items_name"]
         self._transform = plan["items_transform"]
-        self._keys = plan["keys"]
+        self.keys = plan["keys"]
         getters: list[Getter | None] = [
             None if self.items is not None else native(text) for text in self.texts
         ]
         self._query = getters[QUERY]
-        self._key_getters = [(n, get) for n, get in enumerate(getters) if get and QUERY < n < self._keys]
-        self._rest_getters = [(n, get) for n, get in enumerate(getters) if get and n >= self._keys]
-        self._key_texts = [n for n, get in enumerate(getters) if not get and n < self._keys]
-        self._rest_texts = [n for n, get in enumerate(getters) if not get and n >= self._keys]
+        self._key_getters = [(n, get) for n, get in enumerate(getters) if get and QUERY < n < self.keys]
+        self._rest_getters = [(n, get) for n, get in enumerate(getters) if get and n >= self.keys]
+        self._key_texts = [n for n, get in enumerate(getters) if not get and n < self.keys]
+        self._rest_texts = [n for n, get in enumerate(getters) if not get and n >= self.keys]
         self._size = len(self.texts)
+        self.left = len(self._key_texts) + len(self._rest_texts)
+        """How many expressions are left to libjq."""
 
     def native_row(self, document: Json) -> Row:
         row: Row = [None] * self._size

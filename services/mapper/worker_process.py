@@ -6,34 +6,36 @@ import os
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import orjson
 
-from services.mapper.frames import LENGTHS, PROGRESS, Head, frame, read_answer, request
+from services.mapper.frames import (
+    FIRST,
+    LENGTHS,
+    MAPPING,
+    PROGRESS,
+    SHARED_BYTES,
+    STOP_AT,
+    Head,
+    frame,
+    read_answer,
+    request,
+)
 from services.mapper.mapped import Mapped, RawObject
+from services.mapper.patience import Patience, Place, WorkerGoneError
 from services.mapper.plan_shape import Plan
 
 MEMORY_LIMIT_BYTES: Final = 1024**3
 START_TIMEOUT_S: Final = 60.0
+COMPILE_TIMEOUT_S: Final = 0.1
+"""Added for each expression that a worker is to compile; it needs a hundredth of that."""
+_LOOK_S: Final = 0.1
+"""How often it is looked how far a worker has come."""
 _BUFFER_BYTES: Final = 16 * 1024 * 1024
 _LAST_WORDS_BYTES: Final = 4096
 _MODULE: Final = "services.mapper.worker"
-
-
-class WorkerGoneError(Exception):
-    """The worker died, or did not answer in time and was ended.
-
-    Attributes:
-        timed_out: Whether it ran out of time.
-        index: Index of the object it had in hand.
-    """
-
-    def __init__(self, says: str, *, timed_out: bool, index: int) -> None:
-        super().__init__(says)
-        self.timed_out = timed_out
-        self.index = index
 
 
 class WorkerProcess:
@@ -42,10 +44,12 @@ class WorkerProcess:
     def __init__(self, *, memory_limit_bytes: int = MEMORY_LIMIT_BYTES) -> None:
         self.plan: Plan | None = None
         """The plan it was given last."""
+        self.prepared: set[str] = set()
+        """Topics whose part of the plan is compiled."""
         self._memory_limit_bytes = memory_limit_bytes
         self._process: Process | None = None
         self._progress = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
-        os.pwrite(self._progress.fileno(), bytes(PROGRESS.size), 0)
+        os.pwrite(self._progress.fileno(), bytes(SHARED_BYTES), 0)
         self._last_words = b""
         self._listener: asyncio.Task[None] | None = None
 
@@ -68,6 +72,7 @@ class WorkerProcess:
             _MODULE,
             str(descriptor),
             str(self._memory_limit_bytes),
+            str(os.getpid()),
             stdin=PIPE,
             stdout=PIPE,
             stderr=PIPE,
@@ -77,22 +82,56 @@ class WorkerProcess:
         )
         self._listener = asyncio.create_task(self._listen(self._process))
 
-    async def configure(self, plan: Plan, deadline_s: float) -> None:
-        """Give the worker a version of the mapping.
+    async def configure(self, plan: Plan, alarm_s: float) -> None:
+        """Give the worker a version of the mapping; it ends by itself after so long in one object.
 
         Raises:
             WorkerGoneError: It died over it.
         """
-        await self._ask(frame({"plan": plan, "deadline_s": deadline_s}), START_TIMEOUT_S)
+        await self._ask(frame({"plan": plan, "deadline_s": alarm_s}), START_TIMEOUT_S)
         self.plan = plan
+        self.prepared = set()
 
-    async def map_objects(self, objects: Sequence[RawObject], deadline_s: float) -> list[Mapped]:
-        """Map objects, in their order.
+    async def prepare(self, topics: Collection[str], expressions: int) -> None:
+        """Let the worker compile what these topics need: of a large mapping that takes seconds.
 
         Raises:
-            WorkerGoneError: It died, or did not answer in time and was ended; it cannot be asked again.
+            WorkerGoneError: It died over it.
         """
-        return read_answer(*await self._ask(request(objects), deadline_s))
+        timeout_s = START_TIMEOUT_S + COMPILE_TIMEOUT_S * expressions
+        await self._ask(frame({"prepare": sorted(topics)}), timeout_s)
+        self.prepared |= set(topics)
+
+    async def map_objects(
+        self,
+        objects: Sequence[RawObject],
+        take: Callable[[list[Mapped]], None],
+        patience: Patience,
+        *,
+        apart: bool = False,
+    ) -> None:
+        """Map objects, in their order; fewer when it was enough before.
+
+        Args:
+            objects: The objects.
+            take: Gets the answers as they come, those before an error too.
+            patience: How long it may take.
+            apart: Run each expression on its own, so that it is known which one was in hand.
+
+        Raises:
+            WorkerGoneError: It died, or was too long at one thing and was ended; it cannot be asked again.
+        """
+        work = asyncio.ensure_future(self._mapped(request(objects, apart=apart), take))
+        try:
+            await self._watch(work, patience)
+        except asyncio.CancelledError:
+            # A half-read answer would be taken for the next one.
+            await _given_up(work)
+            await self.stop()
+            raise
+        except WorkerGoneError:
+            await _given_up(work)
+            raise
 
     async def stop(self) -> None:
         """End the process and wait until it is gone."""
@@ -111,31 +150,82 @@ class WorkerProcess:
         lines = self._last_words.decode("utf-8", "replace").strip().splitlines()
         return lines[-1].strip() if lines else ""
 
-    async def _ask(self, data: bytes, deadline_s: float) -> tuple[Head, bytes]:
-        process = self._process
-        if process is None or process.stdin is None or process.stdout is None:
-            raise RuntimeError("the worker was not started")
-        os.pwrite(self._progress.fileno(), bytes(PROGRESS.size), 0)
+    async def _mapped(self, data: bytes, take: Callable[[list[Mapped]], None]) -> None:
+        head, blob = await self._exchange(data)
+        take(read_answer(head, blob))
+        while not head["last"]:
+            head, blob = await self._read()
+            take(read_answer(head, blob))
+
+    async def _watch(self, work: "asyncio.Future[None]", patience: Patience) -> None:
+        """Wait for the answers as long as the worker goes on from one object, or expression, to the next."""
+        clock = asyncio.get_running_loop().time
+        last, object_at, place_at = self.place, clock(), clock()
+        while not (await asyncio.wait({work}, timeout=_LOOK_S))[0]:
+            place, now = self.place, clock()
+            if place[:2] != last[:2]:
+                object_at = now
+            if place != last:
+                last, place_at = place, now
+            if patience.enough is not None and patience.enough.is_set():
+                os.pwrite(self._progress.fileno(), b"\x01", STOP_AT)
+            if place.phase != MAPPING:
+                over_s = START_TIMEOUT_S if now - place_at > START_TIMEOUT_S else 0.0
+            elif place.entry >= 0 and now - place_at >= patience.expression_s:
+                over_s = patience.expression_s
+            else:
+                over_s = patience.object_s if now - object_at >= patience.object_s else 0.0
+            if over_s:
+                says = f"no end of one object within {over_s:g} s"
+                raise await self._gone(says, place, timed_out=place.phase == MAPPING, limit_s=over_s)
         try:
-            async with asyncio.timeout(deadline_s):
-                process.stdin.write(data)
-                await process.stdin.drain()
-                top, rest = LENGTHS.unpack(await process.stdout.readexactly(LENGTHS.size))
-                head = orjson.loads(await process.stdout.readexactly(top))
-                return head, await process.stdout.readexactly(rest)
-        except TimeoutError:
-            raise await self._gone(f"no answer within {deadline_s:g} s", timed_out=True) from None
+            await work
         except (asyncio.IncompleteReadError, ConnectionError):
-            raise await self._gone("the process ended", timed_out=False) from None
+            raise await self._gone("the process ended", self.place, timed_out=False) from None
+
+    async def _ask(self, data: bytes, timeout_s: float) -> Head:
+        try:
+            async with asyncio.timeout(timeout_s):
+                head, _ = await self._exchange(data)
+        except TimeoutError:
+            says = f"no answer within {timeout_s:g} s"
+            raise await self._gone(says, self.place, timed_out=True) from None
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise await self._gone("the process ended", self.place, timed_out=False) from None
         except asyncio.CancelledError:
-            # A half-read answer would be taken for the next one.
             await self.stop()
             raise
+        return head
 
-    async def _gone(self, says: str, *, timed_out: bool) -> WorkerGoneError:
-        (index,) = PROGRESS.unpack(os.pread(self._progress.fileno(), PROGRESS.size, 0))
+    async def _exchange(self, data: bytes) -> tuple[Head, bytes]:
+        process = self._process
+        if process is None or process.stdin is None:
+            raise RuntimeError("the worker was not started")
+        os.pwrite(self._progress.fileno(), bytes(SHARED_BYTES), 0)
+        process.stdin.write(data)
+        await process.stdin.drain()
+        return await self._read()
+
+    async def _read(self) -> tuple[Head, bytes]:
+        process = self._process
+        if process is None or process.stdout is None:
+            raise RuntimeError("the worker was not started")
+        top, rest = LENGTHS.unpack(await process.stdout.readexactly(LENGTHS.size))
+        head = orjson.loads(await process.stdout.readexactly(top))
+        return head, await process.stdout.readexactly(rest)
+
+    @property
+    def place(self) -> Place:
+        """Return what the worker has in hand."""
+        raw = os.pread(self._progress.fileno(), PROGRESS.size, 0)
+        phase, index, entry, text = PROGRESS.unpack(raw)
+        return Place(phase, index, entry - FIRST, text - FIRST)
+
+    async def _gone(
+        self, says: str, place: Place, *, timed_out: bool, limit_s: float = 0.0
+    ) -> WorkerGoneError:
         await self.stop()
-        return WorkerGoneError(says, timed_out=timed_out, index=index)
+        return WorkerGoneError(says, timed_out=timed_out, place=place, limit_s=limit_s)
 
     async def _listen(self, process: Process) -> None:
         """Read what the process writes to standard error, so that it never blocks on it; keep the end."""
@@ -143,3 +233,8 @@ class WorkerProcess:
             return
         while chunk := await process.stderr.read(_LAST_WORDS_BYTES):
             self._last_words = (self._last_words + chunk)[-_LAST_WORDS_BYTES:]
+
+
+async def _given_up(work: "asyncio.Future[None]") -> None:
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)

@@ -82,7 +82,7 @@ async def open_clients(
                     ),
                     user_agent=agent,
                     waits=waits,
-                    patience=PortPatience(stall_s=stall_s),
+                    patience=PortPatience(request_timeout_s=timeout_s, stall_s=stall_s),
                     concurrency=settings.port.concurrency,
                 ),
                 identifier=settings.integration.identifier,

@@ -1,14 +1,16 @@
-"""Adds to a run's result what the conductor cannot see: blueprints created, values made to fit, the plan."""
+"""Adds to a run's result what the conductor cannot see: blueprints created, values lost, the plan."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from schemas.run import RunResult
 from services.fetcher.first_start import FirstStart
+from services.mapper.core import LeftOut
 from services.writer.core import WriterCore
 from services.writer.planning import PlanRecorder
+from shared.sightings import Sightings
 
-COERCIONS_SHOWN = 50
+FINDINGS_SHOWN = 50
+"""Different ways in which values were dropped, and in which they were left as they were."""
 NO_DELETES_PLANNED = "not part of the plan: this release deletes nothing"
 
 
@@ -18,26 +20,25 @@ class Findings:
 
     Attributes:
         first_start: What was done, or in a dry run planned, before anything was listed.
-        writer: Knows which values did not fit their blueprint.
+        omissions: Values that were left as they were.
+        writer: Knows which values were dropped.
         recorder: The plan of a dry run; None: the run is none.
     """
 
     first_start: FirstStart
+    omissions: Sightings[LeftOut]
     writer: WriterCore
     recorder: PlanRecorder | None
 
     def add_to(self, result: RunResult) -> None:
         """Complete the result."""
-        result.warnings += [*self.first_start.warnings, *self._coercions()]
+        result.warnings += [
+            *self.first_start.warnings,
+            *self.omissions.lines(FINDINGS_SHOWN),
+            *self.writer.drops.lines(FINDINGS_SHOWN),
+        ]
         if self.recorder is None:
             result.created_blueprints = list(self.first_start.created)
         else:
             result.plan = self.recorder.plan(self.first_start.created)
             result.deletes = NO_DELETES_PLANNED
-
-    def _coercions(self) -> Iterator[str]:
-        found = sorted(self.writer.coercions.items(), key=lambda item: (-item[1], item[0]))
-        for coercion, number in found[:COERCIONS_SHOWN]:
-            yield f"{coercion.blueprint} {coercion.path}: {coercion.reason} ({number}x)"
-        if len(found) > COERCIONS_SHOWN:
-            yield f"{len(found) - COERCIONS_SHOWN} more ways in which values did not fit their blueprint"

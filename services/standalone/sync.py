@@ -5,12 +5,13 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from schemas.headers import Origin
 from schemas.mapping import MappingInForce
+from schemas.outcome import FAILING
 from schemas.run import KindResult, RunResult
 from schemas.topics import COMMANDS, ENTITIES, MAPPING, RAW_PREFIX, RUNS, dlq_topic
 from services.fetcher.conductor import Conductor, Watch
@@ -19,14 +20,16 @@ from services.fetcher.enrichment.run_enrichment import RunEnrichment
 from services.fetcher.first_start import FirstStart, create_missing_blueprints
 from services.fetcher.listing import list_source
 from services.fetcher.mapping_authority import mapping_without_file, publish_mapping
+from services.fetcher.page_room import PageRoom
 from services.fetcher.preflight import check_access
 from services.fetcher.refresh import refresh_object
-from services.mapper.core import MapperCore
+from services.mapper.core import LeftOut, MapperCore, new_omissions
 from services.mapper.pool import WorkerPool
 from services.standalone.clients import Clients, now, open_clients
 from services.standalone.findings import Findings
 from services.writer.core import WriterCore
 from services.writer.planning import PlanRecorder
+from shared.errors import ConfigurationError
 from shared.groups import MAPPER_GROUP, WRITER_GROUP
 from shared.http.waits import WaitLedger
 from shared.log.interface import NewRecord
@@ -36,6 +39,7 @@ from shared.mapping_file import LoadedMapping, require_sound
 from shared.pagerduty.client import PagerDutyClient
 from shared.runtime import Consumer
 from shared.settings import Settings
+from shared.sightings import Sightings
 from shared.sources import Source, plan_sources
 from shared.tasks import all_of
 
@@ -58,9 +62,10 @@ class Sync:
         mapping: The user's mapping; None: the one kept in Port, else the default one.
         kinds: Only these kinds; None: all of the mapping.
         dry_run: Write nothing to Port; the result has the plan instead.
-        keep_as: Where the log goes when the run is not green; None: nowhere.
+        keep_as: Where the log goes when something did not arrive; None: nowhere.
         waits: Hears of every wait.
         on_snapshot: Hears of the run's state, several times a second and at the end.
+        on_kept: Hears where the dead letters of the run can be looked at.
     """
 
     settings: Settings
@@ -70,6 +75,7 @@ class Sync:
     keep_as: Callable[[str], Path] | None
     waits: WaitLedger
     on_snapshot: Callable[[RunResult], None]
+    on_kept: Callable[[Path], None]
 
 
 def new_run_id(at: datetime) -> str:
@@ -77,11 +83,8 @@ def new_run_id(at: datetime) -> str:
     return f"{at:%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(2)}"
 
 
-async def run_sync(sync: Sync) -> tuple[RunResult, Path | None]:
-    """Run one sync to its end.
-
-    Returns:
-        The result, and where its log is kept if it is.
+async def run_sync(sync: Sync) -> RunResult:
+    """Run one sync to its end and return the result. However it ends, what did not arrive is kept.
 
     Raises:
         ConfigurationError: Before anything is sent, or when Port holds no sound mapping.
@@ -100,9 +103,13 @@ async def run_sync(sync: Sync) -> tuple[RunResult, Path | None]:
         await all_of(check_access(clients.pagerduty), clients.port.authenticate())
         loaded = sync.mapping or await _without_file(clients, sync.settings)
         first_start = await _first_start(clients, sync.settings, loaded)
-        result = await _run(sync, log, clients, loaded, first_start)
-        kept = await _keep(sync, log, result)
-    return result, kept
+        closed: list[RunResult] = []
+        try:
+            return await _run(sync, log, clients, loaded, first_start, closed.append)
+        finally:
+            # A run that was interrupted or gave up has dead letters too.
+            for result in closed[-1:]:
+                await _keep(sync, log, result)
 
 
 @asynccontextmanager
@@ -135,7 +142,12 @@ async def _first_start(clients: Clients, settings: Settings, loaded: LoadedMappi
 
 
 async def _run(
-    sync: Sync, log: SqliteLog, clients: Clients, loaded: LoadedMapping, first_start: FirstStart
+    sync: Sync,
+    log: SqliteLog,
+    clients: Clients,
+    loaded: LoadedMapping,
+    first_start: FirstStart,
+    on_closed: Callable[[RunResult], None],
 ) -> RunResult:
     identifier = sync.settings.integration.identifier
     started_at = now()
@@ -162,6 +174,13 @@ async def _run(
         grace_s=STOP_GRACE_S,
         dry_run=recorder,
     )
+    omissions = new_omissions()
+    findings = Findings(first_start, omissions, writer, recorder)
+
+    def close(result: RunResult) -> None:
+        findings.add_to(result)
+        on_closed(result)
+
     conductor = Conductor(
         log,
         list_source=fetcher.list_source,
@@ -174,12 +193,12 @@ async def _run(
             poll_s=POLL_S,
             stall_timeout_s=sync.settings.sync.stall_timeout_s,
             on_snapshot=sync.on_snapshot,
-            on_close=Findings(first_start, writer, recorder).add_to,
+            on_close=close,
         ),
         now=now,
     )
     with enrichment, log_context(run_id=run_id):
-        async with _stages(sync.settings, log, mapping, writer) as tasks:
+        async with _stages(sync.settings, log, mapping, writer, omissions) as tasks:
             return await conductor.resync(run_id, mapping, sources, tasks)
 
 
@@ -192,6 +211,8 @@ class _Fetcher:
     client: PagerDutyClient
     run_id: str
     enrichment: RunEnrichment
+    room: PageRoom = field(default_factory=PageRoom)
+    """For the pages of all listings of the run."""
 
     async def list_source(self, source: Source, heard: Callable[[KindResult], None]) -> KindResult:
         return await list_source(
@@ -204,6 +225,7 @@ class _Fetcher:
             now=now,
             on_progress=heard,
             concurrency=self.settings.pagerduty.concurrency,
+            room=self.room,
             enricher=self.enrichment.of(source),
         )
 
@@ -224,12 +246,23 @@ class _Fetcher:
 
 @asynccontextmanager
 async def _stages(
-    settings: Settings, log: SqliteLog, mapping: MappingInForce, writer: WriterCore
+    settings: Settings,
+    log: SqliteLog,
+    mapping: MappingInForce,
+    writer: WriterCore,
+    omissions: Sightings[LeftOut],
 ) -> AsyncIterator[list[asyncio.Task[None]]]:
     """Run mapper and writer for the time of the block."""
     identifier = settings.integration.identifier
     async with WorkerPool(settings.mapper.workers, batch_timeout_s=settings.mapper.batch_timeout_s) as pool:
-        mapper = MapperCore(log, pool, now=now, identifier=identifier)
+        mapper = MapperCore(
+            log,
+            pool,
+            now=now,
+            identifier=identifier,
+            leaving_grace_s=STOP_GRACE_S,
+            omissions=omissions,
+        )
         mapper.use(mapping)
         consumers = [
             Consumer(
@@ -254,11 +287,27 @@ async def _stages(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _keep(sync: Sync, log: SqliteLog, result: RunResult) -> Path | None:
+async def _keep(sync: Sync, log: SqliteLog, result: RunResult) -> None:
+    """Keep the dead letters of a run if it has any, and tell where they are."""
+    if not _has_letters(result):
+        return
     if sync.settings.log.file and not sync.dry_run:
-        return sync.settings.log.file
-    if result.green or sync.keep_as is None:
-        return None
-    path = sync.keep_as(result.run_id)
-    await log.keep_as(path)
-    return path
+        sync.on_kept(sync.settings.log.file)
+    elif sync.keep_as is not None:
+        path = sync.keep_as(result.run_id)
+        try:
+            await log.keep_as(path)
+        except ConfigurationError as error:
+            # The result says more of this run than that: it must be shown all the same.
+            logger.error(str(error))  # noqa: TRY400 - the message says it all
+        else:
+            sync.on_kept(path)
+
+
+def _has_letters(result: RunResult) -> bool:
+    """Return whether anything became a dead letter: a row that could not be published does not."""
+    stages = (stage for kind in result.kinds.values() for stage in (kind.mapper, kind.writer))
+    # One that is not counted yet was written after the last commit of a run that was ended.
+    return any(stage.get(count, 0) for stage in stages for count in FAILING) or any(
+        one.letter for one in result.failures
+    )

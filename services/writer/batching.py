@@ -52,6 +52,13 @@ class Bulk(Generic[ItemT]):
         return first, second
 
 
+def single(flags: EntityFlags, entity: Packed[ItemT]) -> Bulk[ItemT]:
+    """Return a bulk of one entity."""
+    bulk = Bulk[ItemT](flags)
+    bulk.add(entity)
+    return bulk
+
+
 def fits(body: bytes, limit_bytes: int) -> bool:
     """Whether an entity can be sent at all."""
     return ENVELOPE_BYTES + len(body) <= limit_bytes

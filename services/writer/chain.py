@@ -99,21 +99,27 @@ class Chains:
 
     Attributes:
         ends: By place in the batch; None: not settled.
+        refreshed: Blueprints asked for anew, since Port refused an entity that fits the one we knew.
     """
 
     ends: list[Settled | None]
     chains: list[Chain] = field(default_factory=list)
+    refreshed: set[str] = field(default_factory=set)
 
     def settle(self, chain: Chain, end: Settled) -> None:
         """Settle the first step of a chain."""
         for change, its_end in chain.settle(end):
             self.ends[change.index] = its_end
 
-    def ready(self) -> list[Chain]:
-        """Return the chains whose next step can be taken; the parked ones when there are no others."""
+    def ready(self, *, is_whole: bool = True) -> list[Chain]:
+        """Return the chains whose next step can be taken; the parked ones when there are no others.
+
+        Args:
+            is_whole: No chain will join these: what is parked has waited for all there is.
+        """
         unfinished = [chain for chain in self.chains if chain.steps]
         ready = [chain for chain in unfinished if not chain.parked]
-        if ready:
+        if ready or not is_whole:
             return ready
         for chain in unfinished:
             chain.parked, chain.on_last_try = False, True

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from schemas.headers import Origin
+from services.writer.coercion import Note
+from services.writer.shape import Shape
 
 RUN_ORIGINS = frozenset({Origin.RESYNC, Origin.REPLAY})
 
@@ -33,7 +35,9 @@ class Change:
         merge: Update only what is sent, or make the entity just this.
         create_missing: Let Port create relation targets that are not there.
         delete_dependents: Delete also what is related to it.
-        coerced: Properties that were changed or dropped to fit the blueprint.
+        given: The body before it was made to fit; empty until then.
+        judged_by: The blueprint that it was made to fit; None: not yet.
+        notes: What of the body was changed or dropped for that.
     """
 
     index: int
@@ -48,7 +52,9 @@ class Change:
     merge: bool = True
     create_missing: bool = True
     delete_dependents: bool = False
-    coerced: int = 0
+    given: dict[str, Any] = field(default_factory=dict)
+    judged_by: Shape | None = None
+    notes: tuple[Note, ...] = ()
 
     @property
     def flags(self) -> EntityFlags:

@@ -25,10 +25,12 @@ class Note(NamedTuple):
     Attributes:
         path: `properties.url`, `relations.service`, `title`.
         reason: In few different words, without the value.
+        dropped: It is not sent, or not all of it; else only its form has changed.
     """
 
     path: str
     reason: str
+    dropped: bool = True
 
 
 class _UnfitError(Exception):
@@ -83,6 +85,13 @@ def coerce(body: dict[str, Any], shape: Shape) -> Coerced:
 
 
 _LEFT_OUT: Final = object()
+_SOME_LEFT_OUT: Final = "left out what is no identifier"
+_MADE: Final[Mapping[str, str]] = {
+    "string": "made text",
+    "number": "made a number",
+    "boolean": "made true or false",
+    "array": "made a list",
+}
 
 
 def _meta_text(name: str, value: Any, notes: list[Note]) -> Any:  # noqa: ANN401 # foreign JSON
@@ -94,7 +103,7 @@ def _meta_text(name: str, value: Any, notes: list[Note]) -> Any:  # noqa: ANN401
     except _UnfitError as error:
         notes.append(Note(name, str(error)))
         return _LEFT_OUT
-    notes.append(Note(name, "made text"))
+    notes.append(Note(name, _MADE["string"], dropped=False))
     return text
 
 
@@ -116,7 +125,7 @@ def _properties(properties: dict[str, Any], shape: Shape, notes: list[Note]) -> 
             notes.append(Note(path, "not in the blueprint"))
             changes[name] = _LEFT_OUT
         elif fitting is not value:
-            notes.append(Note(path, f"made {known.type}"))
+            notes.append(Note(path, _MADE.get(known.type, "made a single one"), dropped=False))
             changes[name] = fitting
     return _applied(properties, changes)
 
@@ -137,7 +146,7 @@ def _relations(relations: dict[str, Any], shape: Shape, notes: list[Note]) -> di
             changes[name] = _LEFT_OUT
             continue
         if reason:
-            notes.append(Note(path, reason))
+            notes.append(Note(path, reason, dropped=reason == _SOME_LEFT_OUT))
             changes[name] = fitting
     return _applied(relations, changes)
 
@@ -253,9 +262,9 @@ def _fit_relation(value: Any, known: RelationShape) -> tuple[Any, str]:  # noqa:
     targets = [target for target in listed if is_valid_identifier(target)]
     if listed and not targets:
         raise _UnfitError("not an identifier")
-    reason = "left out what is no identifier" if len(targets) < len(listed) else ""
+    reason = _SOME_LEFT_OUT if len(targets) < len(listed) else ""
     if known.many:
-        return targets, reason or ("" if isinstance(value, list) else "made a list")
+        return targets, reason or ("" if isinstance(value, list) else _MADE["array"])
     if not isinstance(value, list):
         return value, reason
     if len(targets) > 1:

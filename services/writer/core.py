@@ -16,11 +16,12 @@ from services.writer.chain import Chain, Chains, Settled, failure
 from services.writer.change import Change
 from services.writer.comparison import differences
 from services.writer.decoding import Newer, Unreadable, decode
-from services.writer.deleting import DELETED, Deleter
+from services.writer.deleting import DELETED, NOT_DELETED, Deleter
 from services.writer.folding import fold
 from services.writer.letters import letter_of, outcome_of
 from services.writer.looking import look
-from services.writer.preparation import Coercion, Preparer
+from services.writer.lookups import lookups
+from services.writer.preparation import Drop, Preparer, is_proposal
 from services.writer.shape import Shape
 from services.writer.shapes import Shapes
 from services.writer.upserting import WRITTEN, Upserter, pack
@@ -32,6 +33,7 @@ from shared.outcome import Outcome
 from shared.port.client import PortClient
 from shared.port.persistence import Patience, Persistence, Verdict
 from shared.port.transport import LeavingError
+from shared.sightings import Sightings
 
 logger = logging.getLogger(__name__)
 
@@ -109,9 +111,9 @@ class WriterCore:
         self._last_written_s = float("-inf")
 
     @property
-    def coercions(self) -> Mapping[Coercion, int]:
-        """How often each coercion was made so far, for the warnings of a run."""
-        return self._preparer.coercions
+    def drops(self) -> Sightings[Drop]:
+        """What was dropped so far, for the warnings of a run."""
+        return self._preparer.drops
 
     async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
         """Carry out a batch. See `shared.core.Core.handle`."""
@@ -138,6 +140,9 @@ class WriterCore:
         ]
         if letters:
             await self._log.append(letters)
+        for change in changes:
+            if change.notes and work.ends[change.index] is not None:
+                self._preparer.note(change)
         return [outcome_of(one, end) for one, end in zip(decoded, work.ends, strict=True)]
 
     async def _until_left(self, work: Coroutine[Any, Any, None], leaving: asyncio.Event) -> None:
@@ -160,25 +165,55 @@ class WriterCore:
                 return
 
     async def _carry_out(self, changes: list[Change], work: Chains, leaving: asyncio.Event) -> None:
-        shapes = await self._preparer.get_shapes(changes, leaving)
-        waiting: dict[tuple[str, str], list[Change]] = {}
+        """Carry out the changes blueprint by blueprint as these come to be known.
+
+        One that Port does not give holds up only its own changes.
+        """
+        by_blueprint: dict[str, list[Change]] = {}
+        for change in changes:
+            if is_proposal(change):
+                work.ends[change.index] = NOT_DELETED
+            else:
+                by_blueprint.setdefault(change.blueprint, []).append(change)
+        shapes: dict[str, Shape | None] = {}
+        async with lookups(by_blueprint, self._preparer.get_shape, leaving) as unknown:
+            while not leaving.is_set():
+                for blueprint, shape in await unknown.found(may_wait=not work.ready(is_whole=False)):
+                    self._take_up(by_blueprint[blueprint], blueprint, shape, work, shapes)
+                ready = work.ready(is_whole=not unknown)
+                if ready:
+                    await self._take_steps(ready, work, shapes, leaving)
+                elif not unknown:
+                    return
+
+    def _take_up(
+        self,
+        changes: list[Change],
+        blueprint: str,
+        shape: Shape | Settled | None,
+        work: Chains,
+        shapes: dict[str, Shape | None],
+    ) -> None:
+        """Make chains of the changes of a blueprint, or settle them where that is all that can be done."""
+        if isinstance(shape, Settled):
+            for change in changes:
+                work.ends[change.index] = shape
+            return
+        shapes[blueprint] = shape
+        of_one: dict[str, list[Change]] = {}
         for change in changes:
             end = self._preparer.prepare(change, shapes)
             if end is not None:
                 work.ends[change.index] = end
-            elif change.blueprint in shapes:
-                waiting.setdefault((change.blueprint, _name(change)), []).append(change)
-        work.chains = [Chain(name, deque(fold(of_one))) for (_, name), of_one in waiting.items()]
-        while not leaving.is_set():
-            ready = work.ready()
-            if not ready:
-                return
-            await self._take_steps(ready, work, shapes, leaving)
+            else:
+                of_one.setdefault(_name(change), []).append(change)
+        work.chains += [Chain(name, deque(fold(parts))) for name, parts in of_one.items()]
 
     async def _take_steps(
         self, ready: list[Chain], work: Chains, shapes: dict[str, Shape | None], leaving: asyncio.Event
     ) -> None:
         """Take the next step of each chain, and wait if one of them needs it."""
+        written_before = self._written
         deletes = [chain for chain in ready if chain.head.is_delete]
         upserts = [chain for chain in ready if not chain.head.is_delete]
         curious = [chain for chain in upserts if chain.wants_look or (self._dry_run and not chain.looked)]
@@ -206,9 +241,11 @@ class WriterCore:
         attempts = await self._upserter.upsert(wanted, leaving)
         if deletes:
             attempts |= await self._deleter.delete(deletes, leaving)
-        again = self._settle(attempts, work)
+        refused = {chain: end for chain, end in attempts.items() if _may_be_judged_again(chain, end)}
+        again = self._settle({chain: end for chain, end in attempts.items() if chain not in refused}, work)
+        await self._judge_again(refused, work, shapes, leaving)
         if again and not leaving.is_set():
-            await self._wait_to_try_again(again, work, leaving)
+            await self._wait_to_try_again(again, work, leaving, others=self._written > written_before)
 
     def _settle(self, attempts: dict[Chain, Attempt], work: Chains) -> dict[Chain, Again]:
         """Settle what can be; return what must be tried again."""
@@ -225,15 +262,41 @@ class WriterCore:
                     if attempt is WRITTEN or attempt is DELETED:
                         self._written += 1
                         self._last_written_s = self._now_s()
-                    elif attempt.count is Count.REJECTED:
-                        self._shapes.forget(chain.head.blueprint)
                     work.settle(chain, attempt)
         return again
 
+    async def _judge_again(
+        self,
+        refused: dict[Chain, Attempt],
+        work: Chains,
+        shapes: dict[str, Shape | None],
+        leaving: asyncio.Event,
+    ) -> None:
+        """Make what Port refused fit its blueprint as it is now, or settle it if that has not changed.
+
+        Shapes are kept for two minutes; a refusal tells that one of them may be out of date.
+        """
+        for chain, attempt in refused.items():
+            change = chain.head
+            if change.blueprint not in work.refreshed:
+                work.refreshed.add(change.blueprint)
+                fresh = await self._preparer.refresh(change.blueprint, leaving)
+                shapes[change.blueprint] = fresh or shapes[change.blueprint]
+            if change.judged_by == shapes[change.blueprint]:
+                self._settle({chain: attempt}, work)
+            elif end := self._preparer.prepare(change, shapes):
+                work.settle(chain, end)
+
     async def _wait_to_try_again(
-        self, again: dict[Chain, Again], work: Chains, leaving: asyncio.Event
+        self, again: dict[Chain, Again], work: Chains, leaving: asyncio.Event, *, others: bool
     ) -> None:
         """Give up what Port goes on failing for while it takes others; wait for the rest.
+
+        Args:
+            again: What is to be tried again.
+            work: Settles what is given up.
+            leaving: Ends the wait.
+            others: Port took something in the same round.
 
         Raises:
             FatalError: Port has taken nothing for too long.
@@ -241,14 +304,14 @@ class WriterCore:
         now_s, failures = self._now_s(), 0
         for chain, attempt in again.items():
             if chain.persistence is None:
-                chain.persistence = Persistence(self._patience, now_s, self._written)
+                chain.persistence = Persistence(self._patience, now_s, proven=others)
             verdict = chain.persistence.failed(
                 now_s,
                 successes=self._written,
                 last_success_s=self._last_written_s,
                 may_count=not attempt.limited,
                 # Port answered the call that this item failed in.
-                probed_well=chain.persistence.wants_probe(now_s, self._written),
+                probed_well=True,
             )
             if verdict is Verdict.STALLED:
                 raise FatalError(
@@ -296,6 +359,13 @@ class WriterCore:
 
     def _now_s(self) -> float:
         return self._now().timestamp()
+
+
+def _may_be_judged_again(chain: Chain, attempt: Attempt) -> bool:
+    """Whether Port refused one upsert that was made to fit a blueprint; several are taken apart first."""
+    if not isinstance(attempt, Settled) or attempt.reason is not Reason.REFUSED:
+        return False
+    return not chain.head.is_delete and len(chain.steps[0].parts) == 1
 
 
 def _name(change: Change) -> str:

@@ -12,6 +12,7 @@ from services.writer.coercion import is_valid_identifier
 from services.writer.looking import chunks
 from services.writer.workers import Job, run_jobs
 from shared.port.client import BULK_DELETE_LIMIT, PortClient
+from shared.port.persistence import Persistence
 
 DELETED = Settled(Count.DELETED)
 NOT_DELETED = Settled(Count.NOT_DELETED)
@@ -123,20 +124,27 @@ class Deleter:
 
         return look
 
-    def _job(self, doomed: _Doomed, attempts: dict[Chain, Attempt], leaving: asyncio.Event) -> Job:
+    def _job(
+        self,
+        doomed: _Doomed,
+        attempts: dict[Chain, Attempt],
+        leaving: asyncio.Event,
+        before: Persistence | None = None,
+    ) -> Job:
         async def send() -> list[Job]:
             answer = await self._port.bulk_delete(
                 doomed.blueprint,
                 [identifier for _, identifier in doomed.entities],
                 delete_dependents=doomed.delete_dependents,
                 leaving=leaving,
+                before=before,
             )
             is_gone = answer.status == _MISSING and not answer.transient
             if answer.ok or (is_gone and len(doomed.entities) == 1):
                 attempts.update((chain, DELETED) for chain, _ in doomed.entities)
                 return []
             if len(doomed.entities) > 1:
-                return [self._job(half, attempts, leaving) for half in doomed.halves()]
+                return [self._job(half, attempts, leaving, answer.persistence) for half in doomed.halves()]
             chain, _ = doomed.entities[0]
             detail = self._port.redact(answer.describe())
             attempts[chain] = (

@@ -52,8 +52,11 @@ def outcome_of(decoded: Decoded, end: Settled | None) -> Outcome | None:
     if end is None:
         return None
     counts = {end.count: 1}
-    if isinstance(decoded, Change) and decoded.coerced:
-        counts[Count.COERCED] = decoded.coerced
+    notes = decoded.notes if isinstance(decoded, Change) else ()
+    dropped = sum(note.dropped for note in notes)
+    for count, number in ((Count.COERCED, len(notes) - dropped), (Count.DROPPED, dropped)):
+        if number:
+            counts[count] = number
     run_id, kind = _run_and_kind(decoded)
     return Outcome(run_id=run_id, kind=kind, counts=counts)
 

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from schemas.outcome import Reason
@@ -15,19 +14,23 @@ from services.writer.shape import Shape
 from services.writer.shapes import Shapes
 from shared.errors import RetryableError
 from shared.port.transport import LeavingError
+from shared.sightings import Sightings
 
 logger = logging.getLogger(__name__)
 
-COERCIONS_KEPT = 1000
-"""Different coercions told apart; past them only the counts of the run know more."""
+DROPS_KEPT = 1000
+"""Different drops told apart; past them only the counts of the run know more."""
 
 
-class Coercion(NamedTuple):
-    """A way in which values of a mapping do not fit the blueprint."""
+class Drop(NamedTuple):
+    """A way in which values of a mapping can never fit their blueprint."""
 
     blueprint: str
     path: str
     reason: str
+
+    def __str__(self) -> str:
+        return f"blueprint {self.blueprint}: {self.path} dropped: {self.reason}"
 
 
 class Preparer:
@@ -38,34 +41,27 @@ class Preparer:
     """
 
     def __init__(self, shapes: Shapes) -> None:
-        self.coercions: Counter[Coercion] = Counter()
+        self.drops: Sightings[Drop] = Sightings(DROPS_KEPT)
         self._shapes = shapes
 
-    async def get_shapes(self, changes: Iterable[Change], leaving: asyncio.Event) -> dict[str, Shape | None]:
-        """Return the shapes of all blueprints that are to be written or deleted from; None: it is missing.
-
-        One that Port fails for is left out: its changes are read again later.
+    async def get_shape(self, blueprint: str, leaving: asyncio.Event) -> Shape | Settled | None:
+        """Return the shape of a blueprint; None: it is missing; or the end of its changes: Port fails for it.
 
         Raises:
+            LeavingError: We were asked to leave before the answer.
             FatalError: See `PortClient`.
         """
-        names = {change.blueprint for change in changes if not _is_proposal(change)}
-        shapes: dict[str, Shape | None] = {}
-        for name in sorted(names):
-            try:
-                shapes[name] = await self._shapes.get(name, leaving)
-            except LeavingError:
-                raise
-            except RetryableError as error:
-                logger.warning("changes of blueprint %s wait: %s", name, error)
-        return shapes
+        try:
+            return await self._shapes.get(blueprint, leaving)
+        except LeavingError:
+            raise
+        except RetryableError as error:
+            return failure(Reason.RETRIES_EXHAUSTED, str(error))
 
     def prepare(self, change: Change, shapes: Mapping[str, Shape | None]) -> Settled | None:
-        """Make a change fit its blueprint; return its end where it has come to one already."""
-        if _is_proposal(change):
+        """Make a change fit its blueprint, which is among the shapes; return its end where it has one."""
+        if is_proposal(change):
             return NOT_DELETED
-        if change.blueprint not in shapes:
-            return None
         shape = shapes[change.blueprint]
         if change.is_delete:
             return NOT_DELETED if shape is None else None
@@ -76,27 +72,45 @@ class Preparer:
                 Reason.INVALID_IDENTIFIER,
                 "Port takes letters, digits and @ _ . + : \\ / = - as identifier, at most 1000 characters",
             )
-        coerced = coerce(change.body, shape)
-        change.body, change.coerced = coerced.body, len(coerced.notes)
-        for note in coerced.notes:
-            self._note(Coercion(change.blueprint, note.path, note.reason), change)
+        if change.judged_by is None:
+            change.given = change.body
+        coerced = coerce(change.given, shape)
+        change.body, change.notes, change.judged_by = coerced.body, coerced.notes, shape
         return None
 
-    def _note(self, coercion: Coercion, change: Change) -> None:
-        if coercion not in self.coercions:
-            if len(self.coercions) >= COERCIONS_KEPT:
-                return
-            logger.warning(
-                "%s of blueprint %s: %s (first seen in %s %s); fix the mapping or the blueprint",
-                coercion.path,
-                coercion.blueprint,
-                coercion.reason,
-                change.kind,
-                change.object_id,
-            )
-        self.coercions[coercion] += 1
+    async def refresh(self, blueprint: str, leaving: asyncio.Event) -> Shape | None:
+        """Ask for a blueprint anew; None: it is gone, or cannot be had now.
+
+        Raises:
+            LeavingError: We were asked to leave before the answer.
+            FatalError: See `PortClient`.
+        """
+        self._shapes.forget(blueprint)
+        try:
+            return await self._shapes.get(blueprint, leaving)
+        except LeavingError:
+            raise
+        except RetryableError as error:
+            logger.warning("blueprint %s cannot be looked up again: %s", blueprint, error)
+            return None
+
+    def note(self, change: Change) -> None:
+        """Remember what a change that is done has lost."""
+        for path, reason, dropped in change.notes:
+            if not dropped:
+                logger.debug("blueprint %s: %s %s", change.blueprint, path, reason)
+                continue
+            drop = Drop(change.blueprint, path, reason)
+            if self.drops.note(drop, f"{change.kind} {change.object_id}") and not change.run_id:
+                # Those of a run are in its result.
+                logger.warning(
+                    "%s (first in %s %s); mend the mapping or the blueprint",
+                    drop,
+                    change.kind,
+                    change.object_id,
+                )
 
 
-def _is_proposal(change: Change) -> bool:
+def is_proposal(change: Change) -> bool:
     """Whether it is a delete that only a sweep may carry out: a run proposes, the sweep disposes."""
     return change.is_delete and change.origin in RUN_ORIGINS

@@ -7,7 +7,7 @@ import orjson
 
 from schemas.outcome import Count, Reason
 from services.writer.attempt import Again, Attempt, Later
-from services.writer.batching import Bulk, Packed, fits, plan_bulks
+from services.writer.batching import Bulk, Packed, fits, plan_bulks, single
 from services.writer.chain import Chain, Settled, failure
 from services.writer.classification import CallFate, Fate, ItemFate, classify_bulk
 from services.writer.shapes import Shapes
@@ -15,6 +15,7 @@ from services.writer.workers import Job, run_jobs
 from shared.errors import RetryableError
 from shared.port.answer import Answer
 from shared.port.client import BODY_LIMIT_BYTES, BULK_UPSERT_LIMIT, PortClient
+from shared.port.persistence import Persistence
 from shared.port.transport import LeavingError
 
 WRITTEN = Settled(Count.WRITTEN)
@@ -59,7 +60,13 @@ class Upserter:
         await run_jobs(jobs, concurrency=self._concurrency, leaving=leaving)
         return attempts
 
-    def _job(self, bulk: Bulk[Chain], attempts: dict[Chain, Attempt], leaving: asyncio.Event) -> Job:
+    def _job(
+        self,
+        bulk: Bulk[Chain],
+        attempts: dict[Chain, Attempt],
+        leaving: asyncio.Event,
+        before: Persistence | None = None,
+    ) -> Job:
         async def send() -> list[Job]:
             flags = bulk.flags
             answer = await self._port.bulk_upsert(
@@ -68,15 +75,20 @@ class Upserter:
                 merge=flags.merge,
                 create_missing=flags.create_missing,
                 leaving=leaving,
+                before=before,
             )
             fates = classify_bulk(answer, len(bulk.entities))
             if isinstance(fates, list):
+                alone = _to_send_alone(bulk, fates)
                 for entity, fate in zip(bulk.entities, fates, strict=True):
-                    attempts[entity.item] = self._attempt(fate)
-                return []
+                    if entity not in alone:
+                        attempts[entity.item] = self._attempt(fate)
+                return [self._job(single(bulk.flags, entity), attempts, leaving) for entity in alone]
             whole = await self._whole(bulk, fates, answer, leaving)
             if whole is None:
-                return [self._job(half, attempts, leaving) for half in bulk.halves()]
+                return [
+                    self._job(half, attempts, leaving, before=answer.persistence) for half in bulk.halves()
+                ]
             attempts.update((entity.item, whole) for entity in bulk.entities)
             return []
 
@@ -118,3 +130,13 @@ class Upserter:
             raise
         except RetryableError:
             return True
+
+
+def _to_send_alone(bulk: Bulk[Chain], fates: Sequence[ItemFate]) -> list[Packed[Chain]]:
+    """Return entities that may have been refused only for their company.
+
+    What a search query finds is known to Port alone: it may be an entity that the same call holds already.
+    """
+    if len(bulk.entities) == 1 or all(isinstance(one.item.head.identifier, str) for one in bulk.entities):
+        return []
+    return [entity for entity, fate in zip(bulk.entities, fates, strict=True) if fate.fate is Fate.REJECTED]

@@ -1,7 +1,6 @@
 """Runs jobs side by side, never more than so many."""
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 
 from shared.port.transport import LeavingError
@@ -16,18 +15,22 @@ async def run_jobs(jobs: Iterable[Job], *, concurrency: int, leaving: asyncio.Ev
     Raises:
         PagerportError: What a job raised first; the others are cancelled.
     """
-    queue = deque(jobs)
+    slots = asyncio.Semaphore(concurrency)
 
-    async def work() -> None:
-        while queue and not leaving.is_set():
+    async def work(job: Job) -> None:
+        async with slots:
+            if leaving.is_set():
+                return
             try:
-                queue.extend(await queue.popleft()())
+                more = await job()
             except LeavingError:
                 return
+        for one in more:
+            group.create_task(work(one))
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(concurrency, len(queue))):
-                group.create_task(work())
+            for job in jobs:
+                group.create_task(work(job))
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None

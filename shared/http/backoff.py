@@ -1,10 +1,11 @@
 """Decides how long to wait before a request is sent again."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from shared.http.numbers import finite_number
 
 MAX_WAIT_S = 300.0
 """No answer of a host makes us wait longer than this before asking again."""
@@ -38,30 +39,26 @@ def parse_wait_s(headers: Mapping[str, str], now_s: float, *, resets: bool = Tru
 
 
 def _seconds(text: str, now_s: float) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        at = _instant(text)
-        return None if at is None else at.timestamp() - now_s
-    if math.isnan(number):
-        return None
-    if number > _EPOCH_MS_FROM and not math.isinf(number):
+    number = finite_number(text)
+    if number is None:
+        at_s = _instant_s(text)
+        return None if at_s is None else at_s - now_s
+    if number > _EPOCH_MS_FROM:
         return number / 1000 - now_s
-    if number > EPOCH_FROM and not math.isinf(number):
+    if number > EPOCH_FROM:
         return number - now_s
     return number
 
 
-def _instant(text: str) -> datetime | None:
+def _instant_s(text: str) -> float | None:
     """Read an HTTP date or an ISO 8601 one. Source: RFC 9110, Retry-After."""
-    try:
-        at = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+    for read in (parsedate_to_datetime, datetime.fromisoformat):
         try:
-            at = datetime.fromisoformat(text)
-        except ValueError:
-            return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+            at = read(text)
+            return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

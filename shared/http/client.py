@@ -25,7 +25,7 @@ def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
             context.load_verify_locations(cafile=str(ca_file))
         except (OSError, ssl.SSLError) as error:
             raise ConfigurationError(
-                f"the custom CA file {ca_file} cannot be used ({error}); give a readable PEM file"
+                f"OCEAN__HTTP__CA_FILE: {ca_file} cannot be used ({error}); give a readable PEM file"
             ) from error
     return context
 

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from schemas.run import Wait
 
+SLOW_S = 3.0
+"""A request that has no answer for this long is something that is waited for."""
+_NO_ANSWER = "no answer yet"
+
 
 @dataclass(slots=True)
 class _Entry:
@@ -29,6 +33,7 @@ class WaitLedger:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._entries: dict[tuple[str, str], _Entry] = {}
+        self._in_flight: dict[object, tuple[float, str]] = {}
 
     def add(self, host: str, cause: str, seconds: float) -> None:
         """Add a wait that is over."""
@@ -56,6 +61,20 @@ class WaitLedger:
             if entry.waiting == 0:
                 entry.seconds += self._clock() - entry.since_s
 
+    @contextmanager
+    def in_flight(self, host: str) -> Iterator[None]:
+        """Know of the request that the body of the `with` is; not a wait of the sums, for it is work.
+
+        Args:
+            host: `PagerDuty` or `Port`.
+        """
+        request = object()
+        self._in_flight[request] = (self._clock(), host)
+        try:
+            yield
+        finally:
+            del self._in_flight[request]
+
     def waits(self) -> list[Wait]:
         """Return all waits so far, the longest first; a wait that goes on counts up to now."""
         now_s = self._clock()
@@ -75,6 +94,11 @@ class WaitLedger:
         now_s = self._clock()
         going_on = [
             (entry.since_s, host, cause) for (host, cause), entry in self._entries.items() if entry.waiting
+        ]
+        going_on += [
+            (since_s, host, _NO_ANSWER)
+            for since_s, host in self._in_flight.values()
+            if now_s - since_s >= SLOW_S
         ]
         if not going_on:
             return None

@@ -13,6 +13,7 @@ import orjson
 
 from shared.errors import ConfigurationError, FatalError
 from shared.http.backoff import Backoff, parse_wait_s
+from shared.http.exchange import exchange
 from shared.http.waits import WaitLedger
 from shared.log.interface import Clock, Sleep
 from shared.pagerduty.replies import Reply, judge_failure, judge_response
@@ -27,6 +28,7 @@ TOKEN_SETTING = "OCEAN__INTEGRATION__CONFIG__TOKEN"  # noqa: S105 - the name of 
 STALL_SETTING = "OCEAN__SYNC__STALL_TIMEOUT_S"
 CHEAPEST_PATH = "/abilities"
 """Works with every kind of key. Source: PagerDuty REST API, List abilities."""
+_ANSWERS = frozenset({Verdict.OK, Verdict.DENIED, Verdict.NOT_FOUND})
 
 
 class Budget(Protocol):
@@ -53,7 +55,7 @@ class Patience:
         request_timeout_s: One request with its reply.
         first_contact_s: Until PagerDuty has replied for the first time: a wrong address shows soon.
         stall_timeout_s: Without any request of this client going through.
-        attempts: Failures of one request while others go through.
+        attempts: Failures of one request while PagerDuty answers others.
     """
 
     request_timeout_s: float = 60.0
@@ -71,6 +73,7 @@ class Answer:
         sent_at: When the request that was answered was sent.
         attempts: Requests it took.
         body: The JSON object, when OK.
+        size_bytes: Of the body as it was before it was parsed, when OK.
         detail: What went wrong, in one line with status and request id, when not OK.
     """
 
@@ -78,6 +81,7 @@ class Answer:
     sent_at: datetime
     attempts: int
     body: Mapping[str, Any] = field(default_factory=dict)
+    size_bytes: int = 0
     detail: str = ""
 
 
@@ -101,9 +105,7 @@ class _Try:
     """How it stands with one request."""
 
     request: _Request
-    optional: bool
     started_s: float
-    successes: int
     attempts: int = 0
     failures: int = 0
     limited: int = 0
@@ -182,55 +184,54 @@ class PagerDutyClient:
         headers: Mapping[str, str] | None = None,
         *,
         scope: str = "",
-        optional: bool = False,
     ) -> Answer:
         """Return the answer to a GET, however many requests that takes.
 
-        Waits for rate limits and for failures that pass. A redirect is refused: following it could carry the
-        token to another host.
+        Waits for rate limits and for failures that pass. A request that goes on failing is given up once
+        PagerDuty is seen to answer another. A redirect is refused: following it could carry the token to
+        another host.
 
         Args:
             path: From the leading slash on.
             query: Query pairs.
             headers: Beside the usual ones.
             scope: The operation, where the path has an id in it; empty: the path.
-            optional: Whether the run can do without: then it is given up, too, when nothing else was asked
-                meanwhile, provided that PagerDuty answers otherwise.
 
         Raises:
-            FatalError: The token is refused, PagerDuty cannot be reached, or no request of this client went
-                through for `stall_timeout_s`.
+            FatalError: The token is refused, PagerDuty cannot be reached, or it answered nothing at all for
+                `stall_timeout_s`.
             ConfigurationError: The address cannot be asked at all.
         """
         request = _Request(method="GET", path=path, scope=scope or path, query=query, headers=headers or {})
-        return await self._ask(request, optional=optional)
+        return await self._ask(request)
 
-    async def post(self, path: str, body: Mapping[str, Any], *, optional: bool = False) -> Answer:
+    async def post(self, path: str, body: Mapping[str, Any]) -> Answer:
         """Return the answer to a POST that only asks, so that it may be repeated: analytics.
 
         Args:
             path: From the leading slash on.
             body: JSON object.
-            optional: As in `get`.
 
         Raises:
             FatalError: As in `get`.
             ConfigurationError: As in `get`.
         """
         request = _Request(method="POST", path=path, scope=path, content=orjson.dumps(body))
-        return await self._ask(request, optional=optional)
+        return await self._ask(request)
 
-    async def _ask(self, request: _Request, *, optional: bool) -> Answer:
-        state = _Try(request=request, optional=optional, started_s=self._clock(), successes=self._successes)
+    async def _ask(self, request: _Request) -> Answer:
+        state = _Try(request=request, started_s=self._clock())
         while True:
             sent_at, reply = await self._ask_once(request)
             state.attempts += 1
             if reply.verdict is Verdict.UNAUTHORIZED:
                 raise FatalError(self._clean(self._refusal(request, reply)))
             if reply.verdict not in {Verdict.RETRY, Verdict.RATE_LIMITED}:
-                detail = f"{request}: {reply.detail}" if reply.detail else ""
-                return self._answer(reply.verdict, sent_at, state, reply.body, detail)
-            self._check_deadlines(state, reply)
+                return self._answer(reply, sent_at, state)
+            if self._clock() >= self._deadline_s(state):
+                if await self._answers_otherwise(state):
+                    return self._given_up(reply, sent_at, state)
+                raise FatalError(self._clean(self._outage(state, reply)))
             if reply.verdict is Verdict.RATE_LIMITED:
                 state.limited += 1
                 asked_s = parse_wait_s(reply.headers, self._now().timestamp())
@@ -239,16 +240,15 @@ class PagerDutyClient:
                 continue
             state.failures += 1
             if state.failures >= self._patience.attempts and await self._answers_otherwise(state):
-                detail = f"{request}: failed {state.failures} times, at last {reply.detail}"
-                return self._answer(Verdict.GIVEN_UP, sent_at, state, {}, detail)
+                return self._given_up(reply, sent_at, state)
             await self._back_off(state, reply)
 
     async def _answers_otherwise(self, state: _Try) -> bool:
-        """Whether PagerDuty is there, and only this request fails."""
-        if self._successes > state.successes or not state.optional:
-            return self._successes > state.successes
-        await self._ask_once(_Request(method="GET", path=CHEAPEST_PATH, scope=CHEAPEST_PATH))
-        return self._successes > state.successes
+        """Whether PagerDuty is there, and only this request fails; a refusal is an answer, too."""
+        if not self._contacted or state.request.path == CHEAPEST_PATH:
+            return False
+        _, reply = await self._ask_once(_Request(method="GET", path=CHEAPEST_PATH, scope=CHEAPEST_PATH))
+        return reply.verdict in _ANSWERS
 
     async def _ask_once(self, request: _Request) -> tuple[datetime, Reply]:
         """Send the request as soon as budget and slots allow."""
@@ -262,14 +262,15 @@ class PagerDutyClient:
 
     async def _send(self, request: _Request) -> Reply:
         try:
-            async with asyncio.timeout(self._patience.request_timeout_s):
-                response = await self._http.request(
+            with self._waits.in_flight(HOST):
+                response = await exchange(
+                    self._http,
                     request.method,
                     self._base_url + request.path,
+                    timeout_s=self._patience.request_timeout_s,
                     params=list(request.query),
                     content=request.content,
                     headers={**self._headers, **request.headers},
-                    follow_redirects=False,
                 )
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise ConfigurationError(f"{URL_SETTING} cannot be asked ({error}); use e.g. {US_URL}") from None
@@ -297,37 +298,35 @@ class PagerDutyClient:
             return state.started_s + self._patience.first_contact_s
         return max(self._progress_at_s, state.started_s) + self._patience.stall_timeout_s
 
-    def _check_deadlines(self, state: _Try, reply: Reply) -> None:
-        """Give up when nothing has gone through for too long.
-
-        Raises:
-            FatalError: Names the host, what was waited for and the next step.
-        """
-        if self._clock() < self._deadline_s(state):
-            return
+    def _outage(self, state: _Try, reply: Reply) -> str:
+        """Return what to do when nothing has gone through for too long: host, what was asked, next step."""
         if not self._contacted:
-            raise FatalError(
-                self._clean(
-                    f"PagerDuty cannot be reached at {self.address}: {reply.detail}; check {URL_SETTING}, "
-                    "the network and its proxy"
-                )
+            return (
+                f"PagerDuty cannot be reached at {self.address}: {reply.detail}; check {URL_SETTING}, "
+                "the network and its proxy"
             )
-        raise FatalError(
-            self._clean(
-                f"PagerDuty at {self.address} let nothing through for {self._patience.stall_timeout_s:.0f} "
-                f"s, at last {state.request}: {reply.detail}; run it again later, or raise {STALL_SETTING}"
-            )
+        return (
+            f"PagerDuty at {self.address} let nothing through for {self._patience.stall_timeout_s:.0f} "
+            f"s, at last {state.request}: {reply.detail}; run it again later, or raise {STALL_SETTING}"
         )
 
-    def _answer(
-        self, verdict: Verdict, sent_at: datetime, state: _Try, body: Mapping[str, Any], detail: str
-    ) -> Answer:
+    def _answer(self, reply: Reply, sent_at: datetime, state: _Try) -> Answer:
         return Answer(
-            verdict=verdict,
+            verdict=reply.verdict,
             sent_at=sent_at,
             attempts=state.attempts,
-            body=body,
-            detail=self._clean(detail),
+            body=reply.body,
+            size_bytes=reply.size_bytes,
+            detail=self._clean(f"{state.request}: {reply.detail}" if reply.detail else ""),
+        )
+
+    def _given_up(self, reply: Reply, sent_at: datetime, state: _Try) -> Answer:
+        number = state.failures + state.limited
+        return Answer(
+            verdict=Verdict.GIVEN_UP,
+            sent_at=sent_at,
+            attempts=state.attempts,
+            detail=self._clean(f"{state.request}: failed {number} times, at last {reply.detail}"),
         )
 
     def _refusal(self, request: _Request, reply: Reply) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 TEXT_LIMIT_CHARS = 300
+_LEVELS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,15 @@ def read_error(body: bytes) -> ErrorBody:
     return ErrorBody(code=code if isinstance(code, int) else None, text=_joined(parts))
 
 
-def _flat(value: Any) -> str:  # noqa: ANN401 - foreign JSON
+def _flat(value: Any, levels: int = _LEVELS) -> str:  # noqa: ANN401 - foreign JSON
+    if not levels:
+        return ""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, list):
-        return ", ".join(text for text in map(_flat, value) if text)
+        return ", ".join(text for one in value if (text := _flat(one, levels - 1)))
     if isinstance(value, dict):
-        return ", ".join(f"{name}: {_flat(one)}" for name, one in value.items())
+        return ", ".join(f"{name}: {_flat(one, levels - 1)}" for name, one in value.items())
     return ""
 
 

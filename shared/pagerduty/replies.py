@@ -1,6 +1,5 @@
 """Judges one reply of PagerDuty, or the lack of one."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +7,8 @@ from typing import Any
 import httpx
 import orjson
 
+from shared.http.exchange import AnswerTooLargeError
+from shared.lenient_json import read_leniently
 from shared.pagerduty.error_body import read_error
 from shared.pagerduty.verdicts import Verdict, classify, is_daily_quota_spent
 
@@ -22,6 +23,7 @@ class Reply:
         detail: The same with PagerDuty's own words and its request id; never a whole body.
         served: Whether something that speaks like PagerDuty has replied.
         body: The JSON object, when OK.
+        size_bytes: Of the body as it was before it was parsed, when OK.
         headers: Headers of the reply.
     """
 
@@ -30,6 +32,7 @@ class Reply:
     detail: str = ""
     served: bool = True
     body: Mapping[str, Any] = field(default_factory=dict)
+    size_bytes: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -39,7 +42,9 @@ def judge_response(response: httpx.Response) -> Reply:
     if 200 <= status < 300:
         body = read_object(response.content)
         if body is not None:
-            return Reply(verdict=Verdict.OK, body=body, headers=response.headers)
+            return Reply(
+                verdict=Verdict.OK, body=body, size_bytes=len(response.content), headers=response.headers
+            )
         cause = f"HTTP {status} without JSON"
         detail = f"{cause} ({response.headers.get('content-type', 'no content type')}){_request_id(response)}"
         return Reply(
@@ -60,7 +65,10 @@ def judge_response(response: httpx.Response) -> Reply:
 
 
 def judge_failure(error: Exception) -> Reply:
-    """Judge a request that brought no reply, or half of one."""
+    """Judge a request that brought no reply, or half of one. One that is too large would come again."""
+    if isinstance(error, AnswerTooLargeError):
+        cause = f"the answer is {error}"
+        return Reply(verdict=Verdict.REFUSED, cause=cause, detail=cause, served=False)
     match error:
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError():
             cause = "no connection"
@@ -79,15 +87,14 @@ def judge_failure(error: Exception) -> Reply:
 def read_object(content: bytes) -> dict[str, Any] | None:
     """Return the JSON object of a body; None: it is none.
 
-    Half a surrogate pair in one object's text makes the strict parser refuse the page; it becomes `?`.
+    One value that the strict parser refuses is no reason to lose the page: see `read_leniently`.
     """
     try:
         document = orjson.loads(content)
     except ValueError:
         try:
-            lenient = json.dumps(json.loads(content), ensure_ascii=False)
-            document = orjson.loads(lenient.encode("utf-8", "replace"))
-        except (ValueError, RecursionError):
+            document = read_leniently(content.decode("utf-8", "surrogateescape"))
+        except ValueError:
             return None
     return document if isinstance(document, dict) else None
 

@@ -1,7 +1,9 @@
 """Holds what Port answered to one call, or why there is no answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from shared.port.persistence import Persistence
 
 DETAIL_LIMIT_CHARS = 300
 
@@ -14,10 +16,11 @@ class Answer:
         status: HTTP status; 0: there was no answer.
         data: The body, when it is a JSON object.
         cause: In few words why the call did not succeed in a way that may pass (`HTTP 502`, `no connection`,
-            `timeout`, `connection lost`, `unreadable answer`); empty: the answer is final.
+            `timeout`, `connection lost`, `unreadable answer`, `answer too large`); empty: it is final.
         trace_id: Port's `X-Trace-Id`, for its support.
         asked_s: Seconds Port asks us to wait.
         hint: What is known beside the cause, e.g. why there was no connection.
+        persistence: The failures of a call that was given up, for the calls that do its work in parts.
     """
 
     status: int
@@ -26,6 +29,7 @@ class Answer:
     trace_id: str = ""
     asked_s: float | None = None
     hint: str = ""
+    persistence: Persistence | None = field(default=None, compare=False, repr=False)
 
     @property
     def ok(self) -> bool:

@@ -11,6 +11,7 @@ from schemas.outcome import Reason
 from shared.errors import RejectedError, RetryableError
 from shared.port.answer import Answer
 from shared.port.datasource import ownership_rules
+from shared.port.persistence import Persistence, Weight
 from shared.port.transport import Call, PortTransport
 
 BULK_UPSERT_LIMIT = 20  # Source: Port API, OpenAPI, Create multiple entities
@@ -63,7 +64,8 @@ class PortClient:
         """
         if blueprint in {"", ".", ".."}:
             return None
-        return await self._get(_blueprint_path(blueprint), "blueprint", "blueprint", leaving)
+        probe = _integration_path(self._identifier)
+        return await self._get(_blueprint_path(blueprint), "blueprint", "blueprint", leaving, probe=probe)
 
     async def create_blueprint(self, definition: Mapping[str, Any]) -> bool:
         """Create a blueprint and its page of the catalog; False: one of that name exists, and stays as it is.
@@ -97,7 +99,7 @@ class PortClient:
         Raises:
             RetryableError: Port fails for this call only.
         """
-        return await self._get(f"/v1/integration/{quote(identifier, safe='')}", "integration", "other", None)
+        return await self._get(_integration_path(identifier), "integration", "other", None)
 
     async def get_entity(self, blueprint: str, identifier: str) -> dict[str, Any] | None:
         """Return an entity; None: there is none.
@@ -130,14 +132,15 @@ class PortClient:
         if only_ours:
             rules += ownership_rules(self._identifier)
         query = {"combinator": "and", "rules": rules}
-        return await self._search(blueprint, query, include, len(identifiers), leaving)
+        weight = Weight.WHOLE if only_ours else Weight.OPTIONAL
+        return await self._search(blueprint, query, include, len(identifiers), leaving, weight)
 
     async def search_owned(
         self, blueprint: str, query: Mapping[str, Any], *, leaving: asyncio.Event | None = None
     ) -> dict[str, dict[str, Any]] | None:
         """Return those of our entities that a search query finds; None: Port does not let us look."""
         both = {"combinator": "and", "rules": [dict(query), *ownership_rules(self._identifier)]}
-        return await self._search(blueprint, both, ["$identifier"], SEARCH_PAGE_LIMIT, leaving)
+        return await self._search(blueprint, both, ["$identifier"], SEARCH_PAGE_LIMIT, leaving, Weight.WHOLE)
 
     async def bulk_upsert(
         self,
@@ -147,8 +150,11 @@ class PortClient:
         merge: bool,
         create_missing: bool,
         leaving: asyncio.Event | None = None,
+        before: Persistence | None = None,
     ) -> Answer:
         """Write entities and return Port's answer as it is.
+
+        A call of several is soon given up where Port fails for it alone: smaller ones tell what is at fault.
 
         Args:
             blueprint: Their blueprint.
@@ -156,6 +162,7 @@ class PortClient:
             merge: Update only what is sent (true) or make each entity just that.
             create_missing: Let Port make bare entities of relation targets that are not there.
             leaving: Gives up waiting once set.
+            before: `Answer.persistence` of a larger call that was given up.
         """
         query = urlencode(
             {
@@ -168,7 +175,13 @@ class PortClient:
         path = _blueprint_path(blueprint)
         body = b'{"entities":[' + b",".join(entities) + b"]}"
         call = Call(
-            method="POST", path=f"{path}/entities/bulk?{query}", family="bulk upsert", body=body, probe=path
+            method="POST",
+            path=f"{path}/entities/bulk?{query}",
+            family="bulk upsert",
+            body=body,
+            probe=path,
+            weight=_weight(entities),
+            before=before,
         )
         return await self._transport.call(call, leaving)
 
@@ -179,6 +192,7 @@ class PortClient:
         *,
         delete_dependents: bool,
         leaving: asyncio.Event | None = None,
+        before: Persistence | None = None,
     ) -> Answer:
         """Delete entities and return Port's answer as it is: all of them or none.
 
@@ -187,6 +201,7 @@ class PortClient:
             identifiers: From 1 to 100.
             delete_dependents: Also delete what is related to them; else Port refuses where there is such.
             leaving: Gives up waiting once set.
+            before: `Answer.persistence` of a larger call that was given up.
         """
         path = _blueprint_path(blueprint)
         call = Call(
@@ -195,6 +210,8 @@ class PortClient:
             family="bulk delete",
             body=orjson.dumps({"entities": list(identifiers)}),
             probe=path,
+            weight=_weight(identifiers),
+            before=before,
         )
         return await self._transport.call(call, leaving)
 
@@ -205,6 +222,7 @@ class PortClient:
         include: Sequence[str] | None,
         limit: int,
         leaving: asyncio.Event | None,
+        weight: Weight,
     ) -> dict[str, dict[str, Any]] | None:
         body: dict[str, Any] = {"query": query, "limit": min(max(limit, 1), SEARCH_PAGE_LIMIT)}
         if include is not None:
@@ -213,7 +231,15 @@ class PortClient:
         found: dict[str, dict[str, Any]] = {}
         cursors: set[str] = set()
         while True:
-            call = Call(method="POST", path=path, family="search", body=orjson.dumps(body))
+            call = Call(
+                method="POST",
+                path=path,
+                family="search",
+                body=orjson.dumps(body),
+                probe=_blueprint_path(blueprint),
+                weight=weight,
+                is_question=weight is Weight.OPTIONAL,
+            )
             answer = await self._transport.call(call, leaving)
             entities = answer.data.get("entities") if answer.ok and answer.data is not None else None
             if answer.data is None or not isinstance(entities, list):
@@ -228,9 +254,9 @@ class PortClient:
             body["from"] = cursor
 
     async def _get(
-        self, path: str, name: str, family: str, leaving: asyncio.Event | None
+        self, path: str, name: str, family: str, leaving: asyncio.Event | None, probe: str = ""
     ) -> dict[str, Any] | None:
-        call = Call(method="GET", path=path, family=family)
+        call = Call(method="GET", path=path, family=family, probe=probe, is_question=bool(probe))
         answer = await self._transport.call(call, leaving)
         if answer.status in _NOT_THERE and not answer.transient:
             return None
@@ -251,6 +277,14 @@ class PortClient:
 
 def _blueprint_path(blueprint: str) -> str:
     return f"/v1/blueprints/{quote(blueprint, safe='')}"
+
+
+def _integration_path(identifier: str) -> str:
+    return f"/v1/integration/{quote(identifier, safe='')}"
+
+
+def _weight(parts: Sequence[object]) -> Weight:
+    return Weight.PART if len(parts) > 1 else Weight.WHOLE
 
 
 def _flag(value: bool) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.http.backoff import parse_wait_s
+from shared.http.numbers import finite_number
 
 
 @dataclass(slots=True)
@@ -54,15 +55,15 @@ class Pacer:
             now_s: Monotonic seconds.
             wall_s: Seconds since the epoch, for resets given as a point in time.
         """
-        text = headers.get("x-ratelimit-remaining")
-        if text is None or not text.strip().isdigit():
+        remaining = finite_number(headers.get("x-ratelimit-remaining"))
+        if remaining is None or remaining < 0:
             return
         resets = {name: headers[name] for name in ("x-ratelimit-reset",) if name in headers}
         reset_s = parse_wait_s(resets, wall_s)
         if reset_s is None:
             return
         window = self._window(family)
-        window.remaining = int(text)
+        window.remaining = int(remaining)
         window.reset_at_s = now_s + reset_s
 
     def block(self, family: str, until_s: float) -> None:

@@ -6,10 +6,12 @@ import httpx
 import orjson
 
 from shared.http.backoff import parse_wait_s
+from shared.http.exchange import AnswerTooLargeError
 from shared.port.answer import Answer
 
 UNREADABLE = "unreadable answer"
 RATE_LIMIT = "rate limit"
+TOO_LARGE = "answer too large"
 _TRANSIENT = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS})
 _HINT_LIMIT_CHARS = 200
 _TRACE_LIMIT_CHARS = 100
@@ -48,19 +50,28 @@ def is_foreign(answer: Answer) -> bool:
     return answer.cause == UNREADABLE
 
 
-def no_answer(error: httpx.RequestError) -> Answer:
+def no_answer(error: httpx.RequestError | TimeoutError) -> Answer:
     """Return the answer that stands for none.
 
     Only errors of connecting are quoted; others may quote a header of ours, and one of those is secret.
     """
-    return Answer(0, cause=_cause(error), hint=_hint(error) if isinstance(error, httpx.ConnectError) else "")
-
-
-def _cause(error: httpx.RequestError) -> str:
     match error:
+        case httpx.ConnectError():
+            hint = _hint(error)
+        case AnswerTooLargeError():
+            hint = str(error)
+        case _:
+            hint = ""
+    return Answer(0, cause=_cause(error), hint=hint)
+
+
+def _cause(error: httpx.RequestError | TimeoutError) -> str:
+    match error:
+        case AnswerTooLargeError():
+            return TOO_LARGE
         case httpx.ConnectError() | httpx.ConnectTimeout() | httpx.ProxyError():
             return "no connection"
-        case httpx.TimeoutException():
+        case httpx.TimeoutException() | TimeoutError():
             return "timeout"
         case httpx.DecodingError():
             return UNREADABLE

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -12,19 +12,27 @@ import orjson
 
 from shared.errors import ConfigurationError, FatalError, RetryableError
 from shared.http.backoff import Backoff
+from shared.http.exchange import exchange
 from shared.http.pause import pause
 from shared.http.waits import WaitLedger
 from shared.log.interface import Clock, Sleep
 from shared.port.answer import Answer
 from shared.port.pacing import Pacer
-from shared.port.persistence import Patience, Persistence, Verdict
-from shared.port.reading import is_foreign, no_answer, read_answer
+from shared.port.persistence import Patience, Persistence, Verdict, Weight
+from shared.port.reading import TOO_LARGE, is_foreign, no_answer, read_answer
 from shared.port.redaction import PortRedactor
 from shared.port.token import Token, TokenSource
 
 HOST = "Port"
 TOKEN_PATH = "/v1/auth/access_token"  # noqa: S105 # a path, not a secret
 _TOKEN_FAMILY = "token"  # noqa: S105 # the name of a rate limit
+_PROBE_FAMILY = "blueprint"
+RENEWALS = 5
+"""New tokens that Port may refuse one after another, without any call that succeeds between them."""
+RENEWALS_OF_CALL = 10
+"""New tokens that Port may refuse for one call, whatever becomes of others."""
+HOPELESS_S = 60.0
+"""How long a question that was given up is not persisted in again."""
 
 
 class LeavingError(RetryableError):
@@ -49,6 +57,9 @@ class Call:
         family: Rate limit it falls under.
         body: JSON, or None.
         probe: Path of a cheap GET that tells whether Port is well when only this call fails.
+        weight: What giving it up costs.
+        before: The failures of a call that this one does a part of.
+        is_question: It asks the same every time: once given up, the next one is soon given up, too.
     """
 
     method: str
@@ -56,6 +67,9 @@ class Call:
     family: str
     body: bytes | None = None
     probe: str = ""
+    weight: Weight = Weight.WHOLE
+    before: Persistence | None = None
+    is_question: bool = False
 
 
 class PortTransport:
@@ -112,6 +126,9 @@ class PortTransport:
         self._successes: Counter[str] = Counter()
         self._last_success_s: dict[str, float] = {}
         self._met = False
+        self._refused: Token | None = None
+        self._renewals = 0
+        self._hopeless_s: dict[str, float] = {}
         self._answered = asyncio.Event()
 
     @property
@@ -136,35 +153,61 @@ class PortTransport:
 
         Raises:
             LeavingError: `leaving` was set while there was something to wait for.
-            FatalError: Port refuses us (401 with a new token, 403, a redirect), cannot be reached, or nothing
+            FatalError: Port refuses us (401 with new tokens, 403, a redirect), cannot be reached, or nothing
                 has moved for too long.
         """
-        persistence = self._persistence(call.family)
-        refused_in_a_row = 0
+        if call.before is not None:
+            persistence = call.before.of_part(call.weight)
+        else:
+            persistence = Persistence(self._patience, self._clock(), weight=call.weight)
+        refusals = 0
         while True:
             token = await self._tokens.get(leaving)
             answer = await self._send(call, {"authorization": token.header}, leaving)
             if answer.status == httpx.codes.UNAUTHORIZED:
-                self._tokens.drop(token)
-                refused_in_a_row += 1
-                if refused_in_a_row > 1:
-                    raise self._refusal(call, answer)
+                refusals += 1
+                await self._renew(call, answer, token, refusals, leaving)
                 continue
-            refused_in_a_row = 0
             if answer.status == httpx.codes.FORBIDDEN:
                 raise self._refusal(call, answer)
             if not answer.transient:
+                self._renewals = 0
                 self._note_success(call.family)
                 return answer
             if await self._gives_up(call, answer, persistence, leaving):
-                return answer
+                return replace(answer, persistence=persistence)
+
+    async def _renew(
+        self, call: Call, answer: Answer, token: Token, refusals: int, leaving: asyncio.Event | None
+    ) -> None:
+        """Have a refused token replaced, not for ever.
+
+        A token may expire under any call, even twice; only tokens that are never any good tell of a mistake.
+
+        Raises:
+            FatalError: Port has refused too many.
+        """
+        self._tokens.drop(token)
+        if token is not self._refused:
+            # Calls side by side are refused with the same one.
+            self._refused = token
+            self._renewals += 1
+        if self._renewals > RENEWALS or refusals > RENEWALS_OF_CALL:
+            if "expire" in answer.describe().lower():
+                raise FatalError(
+                    f"Port at {self.base_url} calls each new token expired: {call.method} {_route(call)}:"
+                    f" {self.redact(answer.describe())}; run it again later, or ask Port's support"
+                )
+            raise self._refusal(call, answer)
+        if refusals > 1:
+            await self.pause("HTTP 401", self._backoff.delay_s(refusals - 1), leaving)
 
     async def _fetch_token(self, leaving: asyncio.Event | None) -> Token:
         body = orjson.dumps(
             {"clientId": self._credentials.client_id, "clientSecret": self._credentials.client_secret}
         )
         call = Call(method="POST", path=TOKEN_PATH, family=_TOKEN_FAMILY, body=body)
-        persistence = self._persistence(_TOKEN_FAMILY)
+        persistence = Persistence(self._patience, self._clock())
         while True:
             answer = await self._send(call, {}, leaving)
             if answer.ok and answer.data is not None:
@@ -199,11 +242,17 @@ class PortTransport:
         await self._take_slot(call.family, leaving)
         self.requests[call.family] += 1
         try:
-            response = await self._http.request(
-                call.method, self.base_url + call.path, content=call.body, headers=headers
-            )
+            with self._waits.in_flight(HOST):
+                response = await exchange(
+                    self._http,
+                    call.method,
+                    self.base_url + call.path,
+                    timeout_s=min(self._patience.request_timeout_s, self._patience.stall_s),
+                    content=call.body,
+                    headers=headers,
+                )
             return self._read(call, response)
-        except httpx.RequestError as error:
+        except (httpx.RequestError, TimeoutError) as error:
             return no_answer(error)
         finally:
             self._pacer.ended(call.family)
@@ -228,6 +277,8 @@ class PortTransport:
         """Wait and return False to try again, True to give the call up."""
         family, now_s = call.family, self._clock()
         is_limit = answer.status == httpx.codes.TOO_MANY_REQUESTS
+        if answer.cause == TOO_LARGE or (not is_limit and self._is_hopeless(call)):
+            return True
         probed_well = False
         if call.probe and not is_limit and persistence.wants_probe(now_s, self._successes[family]):
             probed_well = await self._probe(call, leaving)
@@ -240,6 +291,8 @@ class PortTransport:
             met=self._met,
         )
         if verdict is Verdict.GIVE_UP:
+            if call.is_question:
+                self._hopeless_s[call.path] = self._clock()
             return True
         if verdict is Verdict.AGAIN:
             delay_s = self._backoff.delay_s(persistence.failures, answer.asked_s)
@@ -260,10 +313,18 @@ class PortTransport:
         )
 
     async def _probe(self, call: Call, leaving: asyncio.Event | None) -> bool:
-        probe = Call(method="GET", path=call.probe, family="blueprint")
+        """Whether Port answers another question; not to hold what is asked for is an answer, too."""
+        if self._pacer.delay_s(_PROBE_FAMILY, self._clock()) > 0:
+            return False
+        probe = Call(method="GET", path=call.probe, family=_PROBE_FAMILY)
         token = await self._tokens.get(leaving)
         answer = await self._send(probe, {"authorization": token.header}, leaving)
-        return answer.ok
+        return not answer.transient and (answer.ok or answer.status == httpx.codes.NOT_FOUND)
+
+    def _is_hopeless(self, call: Call) -> bool:
+        """Whether the same question was given up a short while ago."""
+        given_up_s = self._hopeless_s.get(call.path) if call.is_question else None
+        return given_up_s is not None and self._clock() - given_up_s < HOPELESS_S
 
     async def _take_slot(self, family: str, leaving: asyncio.Event | None) -> None:
         """Wait until a request may be sent, without keeping a slot from families that may go."""
@@ -289,9 +350,6 @@ class PortTransport:
             stays = await pause(delay_s, leaving, sleep=self._sleep)
         if not stays:
             raise LeavingError(f"left while waiting for Port ({cause})")
-
-    def _persistence(self, family: str) -> Persistence:
-        return Persistence(self._patience, self._clock(), self._successes[family])
 
     def _note_success(self, family: str) -> None:
         self._successes[family] += 1

@@ -12,13 +12,14 @@ from schemas.entity_change import EntityChange
 from schemas.headers import Operation, Origin, RecordHeaders
 from schemas.mapping import MappingInForce
 from schemas.topics import dlq_topic
-from services.mapper.core import MapperCore
+from services.mapper.core import LeftOut, MapperCore, new_omissions
 from services.mapper.pool import WorkerPool
 from shared.core import Batch
 from shared.dead_letters import read_dead_letter
 from shared.log.interface import NewRecord, Record, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.outcome import Outcome
+from shared.sightings import Sightings
 from tests.mapper_builders import INCIDENTS, NOW
 
 Json = Any
@@ -57,6 +58,7 @@ class Setting:
     log: SqliteLog
     pool: WorkerPool
     core: MapperCore
+    omissions: Sightings[LeftOut]
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
     _positions: dict[TopicPartition, int] = field(default_factory=dict)
 
@@ -99,15 +101,26 @@ async def setting(
     workers: int = 1,
     batch_timeout_s: float = 30.0,
     memory_limit_bytes: int = 1024**3,
+    leaving_grace_s: float = 2.0,
+    patience_s: float = 10.0,
 ) -> AsyncIterator[Setting]:
     log = await SqliteLog.temporary(clock=NOW.timestamp)
     pool = WorkerPool(workers, batch_timeout_s=batch_timeout_s, memory_limit_bytes=memory_limit_bytes)
     try:
         await log.create_topics(["port.entities"])
-        core = MapperCore(log, pool, now=lambda: NOW, identifier="acme")
+        omissions = new_omissions()
+        core = MapperCore(
+            log,
+            pool,
+            now=lambda: NOW,
+            identifier="acme",
+            leaving_grace_s=leaving_grace_s,
+            patience_s=patience_s,
+            omissions=omissions,
+        )
         if mapping is not None:
             core.use(mapping)
-        yield Setting(log, pool, core)
+        yield Setting(log, pool, core, omissions)
     finally:
         await pool.close()
         await log.close()

@@ -15,6 +15,7 @@ from schemas.run import KindResult
 from services.fetcher.budget import RateBudget
 from services.fetcher.enrichment.interface import Enricher
 from services.fetcher.listing import list_source
+from services.fetcher.page_room import PageRoom
 from shared.http.client import build_client
 from shared.http.waits import WaitLedger
 from shared.log.interface import NewRecord
@@ -117,6 +118,7 @@ class Bench:
         *,
         concurrency: int = 10,
         on_publish: Callable[[], None] = lambda: None,
+        room: PageRoom | None = None,
         enricher: Enricher | None = None,
     ) -> Listed:
         records: list[NewRecord] = []
@@ -136,6 +138,7 @@ class Bench:
             now=self.time.now,
             on_progress=progress.append,
             concurrency=concurrency,
+            room=room,
             enricher=enricher,
         )
         return Listed(result, records, progress)

@@ -280,7 +280,7 @@ async def test_half_a_surrogate_pair_costs_a_character_not_the_page() -> None:
 
     listed = await answers(reply).list("teams")
     assert listed.result.state is KindState.COMPLETE
-    assert listed.rows == {"PT1": {"id": "PT1", "name": "half ?"}, "PT2": {"id": "PT2"}}
+    assert listed.rows == {"PT1": {"id": "PT1", "name": "half \ufffd"}, "PT2": {"id": "PT2"}}
 
 
 async def test_offset_cap_told_by_the_server_ends_the_reading_as_incomplete() -> None:

@@ -146,6 +146,64 @@ async def test_null_missing_omitted_failed_and_empty_are_told_apart() -> None:
     assert letters == []
 
 
+async def test_values_left_as_they_were_are_named_with_their_cause_number_and_first_object(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rule = {"property": '"email"', "operator": '"="', "value": ".title.x"}
+    entry = an_entry(
+        title=".service",
+        properties={
+            "created_at": ".created_at.foo",
+            "raised": 'error("x" * 500)',
+            "empty": "empty",
+            "analytics": ".__analytics.n",
+        },
+        relations={"user": {"combinator": '"and"', "rules": [rule]}},
+    )
+    other = an_entry(blueprint='"x"', identifier=".__analytics.id")
+    async with setting(a_mapping(entry, other)) as stage:
+        outcomes = await stage.handle(
+            raw_record(an_incident(7), omitted=("__analytics",)),
+            raw_record(an_incident(8), omitted=("__analytics",)),
+        )
+        said_in_a_run = list(caplog.messages)
+        await stage.handle(raw_record(an_incident(9, service=None), runid="", origin=Origin.LIVE))
+        lines = stage.omissions.lines(50)
+
+    assert [outcome and outcome.counts[Count.OMITTED] for outcome in outcomes] == [7, 7]
+    first = "incidents resources[0] "
+    assert sorted(lines) == sorted(
+        [
+            f'{first}properties.created_at: .created_at.foo failed: Cannot index string with "foo"'
+            " (3x, first in Q000007)",
+            f'{first}properties.raised: error("x" * 500) failed: {"x" * 199}… (3x, first in Q000007)',
+            f"{first}properties.empty: empty gave no output (3x, first in Q000007)",
+            f"{first}properties.analytics: .__analytics.n reads what could not be had this time"
+            " (2x, first in Q000007)",
+            f'{first}title: .service gave what is no text: {{"id":"PIJ90N7","type":"service_reference",'
+            '"summary":"My Ma… (object) (2x, first in Q000007)',
+            f"{first}relations.user: a part of the search query failed or is of the wrong type"
+            " (3x, first in Q000007)",
+            "incidents resources[1] selector: an expression reads what could not be had this time"
+            " (2x, first in Q000007)",
+        ]
+    )
+    assert said_in_a_run == []
+
+
+async def test_what_a_live_object_omits_is_logged_once_since_no_result_names_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with setting(a_mapping(an_entry(properties={"bad": ".title.x"}))) as stage:
+        for number in range(3):
+            await stage.handle(raw_record(an_incident(number), runid="", origin=Origin.LIVE))
+
+    assert caplog.messages == [
+        'incidents resources[0] properties.bad: .title.x failed: Cannot index string with "x"'
+        " (first in Q000000); the value in Port stays; mend the expression"
+    ]
+
+
 async def test_expressions_see_no_environment_and_cannot_disturb_the_worker(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -193,7 +251,7 @@ async def test_an_object_that_hangs_costs_only_itself() -> None:
     assert [(letter.object_id, letter.failures) for letter in letters] == [
         (
             "Q000003",
-            (LetterFailure(reason=Reason.JQ_TIMEOUT, detail="the expressions did not end within 1 s"),),
+            (LetterFailure(reason=Reason.JQ_TIMEOUT, detail="properties.p did not end within 1 s", entry=0),),
         )
     ]
     assert outcomes == [MAPPED] * 3 + [Outcome("run-1", "incidents", {Count.FAILED: 1})] + [MAPPED] * 4

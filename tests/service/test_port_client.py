@@ -1,7 +1,7 @@
 """What the Port client does with every way in which Port can answer, or not."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from schemas.run import Wait
-from shared.errors import ConfigurationError, FatalError
+from shared.errors import ConfigurationError, FatalError, RetryableError
 from shared.port.datasource import user_agent
 from shared.port.persistence import Patience
 from shared.port.transport import LeavingError
@@ -80,7 +80,55 @@ async def test_new_token_refused_too_ends_the_run_and_names_the_settings() -> No
             "abc123",
         ):
             assert part in str(caught.value)
-        assert setting.transport.requests["blueprint"] == 2
+        assert setting.transport.requests == {"blueprint": 6, "token": 6}
+
+
+async def test_call_of_every_second_request_refused_with_401_goes_on() -> None:
+    seen = {"token": 0, "call": 0}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == TOKEN_ROUTE:
+            seen["token"] += 1
+            return httpx.Response(200, json={**TOKEN, "accessToken": f"t0k3n-{seen['token']}"})
+        seen["call"] += 1
+        return httpx.Response(401, json={"ok": False}) if seen["call"] % 2 else found_blueprint()
+
+    async with port_setting(handler=answer) as setting:
+        for _ in range(20):
+            assert await setting.port.get_blueprint("app") is not None
+        found = await asyncio.gather(*(setting.port.get_blueprint("app") for _ in range(20)))
+        assert None not in found
+
+
+async def test_call_that_alone_is_refused_with_401_ends_the_run_in_the_end() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == TOKEN_ROUTE:
+            return httpx.Response(200, json=TOKEN)
+        if request.url.path == BULK:
+            return httpx.Response(401, json={"ok": False})
+        return found_blueprint()
+
+    async with port_setting(handler=answer) as setting:
+        bulk = asyncio.ensure_future(setting.port.bulk_upsert("app", [A], merge=True, create_missing=True))
+        while not bulk.done():
+            await setting.port.get_blueprint("app")
+            await asyncio.sleep(0)
+        assert isinstance(bulk.exception(), FatalError)
+        assert setting.transport.requests["bulk upsert"] == 11
+
+
+async def test_token_that_expires_twice_under_one_call_is_renewed_and_never_blamed_on_the_credentials() -> (
+    None
+):
+    expired = httpx.Response(
+        401, json={"ok": False, "error": "token_expired", "message": "Token has expired"}
+    )
+    async with port_setting(handler=scripted(expired, expired, found_blueprint())) as setting:
+        assert await setting.port.get_blueprint("app") is not None
+    async with port_setting(handler=scripted(expired)) as setting:
+        with pytest.raises(FatalError, match="calls each new token expired") as caught:
+            await setting.port.get_blueprint("app")
+        assert "CLIENT_ID" not in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [401, 404, 422, 403, 400])
@@ -229,7 +277,83 @@ async def test_call_that_alone_fails_is_given_up_when_a_probe_says_port_is_well(
         await setting.script({"match": {"path": BULK}, "action": {"status": 500}})
         answer = await setting.port.bulk_upsert("app", [A], merge=True, create_missing=True)
         assert answer.status == 500
-        assert 5 * 30 <= sum(setting.clock.slept_s) < 300
+        assert 30 <= sum(setting.clock.slept_s) < 60
+
+
+async def test_search_that_goes_on_failing_is_given_up_soon_and_sooner_the_next_time() -> None:
+    async with port_setting() as setting:
+        await setting.script({"match": {"path": SEARCH}, "action": {"status": 500}})
+        assert await setting.port.search_entities("app", ["a"]) is None
+        assert setting.transport.requests["search"] == 4
+        assert sum(setting.clock.slept_s) < 10
+        assert await setting.port.search_entities("app", ["b"]) is None
+        assert setting.transport.requests["search"] == 5
+        await setting.script()
+        assert await setting.port.search_entities("app", ["a"]) == {}
+
+
+async def test_blueprint_that_port_fails_for_while_it_is_well_costs_that_call_only() -> None:
+    async with port_setting() as setting:
+        await setting.script({"match": {"path": "/v1/blueprints/app"}, "action": {"status": 500}})
+        with pytest.raises(RetryableError, match=r"GET /v1/blueprints/app: HTTP 500"):
+            await setting.port.get_blueprint("app")
+        assert 60 <= sum(setting.clock.slept_s) < 90
+        before = setting.transport.requests["blueprint"]
+        with pytest.raises(RetryableError):
+            await setting.port.get_blueprint("app")
+        assert setting.transport.requests["blueprint"] == before + 1
+        assert await setting.port.get_blueprint("team") is not None
+
+
+async def test_answer_that_drips_is_a_timeout() -> None:
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.001)
+            yield b" "
+
+    dripping = [True, True]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == TOKEN_ROUTE:
+            return httpx.Response(200, json=TOKEN)
+        return httpx.Response(200, content=drip()) if dripping and dripping.pop() else found_blueprint()
+
+    async with port_setting(handler=answer, patience=Patience(request_timeout_s=0.05)) as setting:
+        assert await setting.port.get_blueprint("app") is not None
+        assert setting.waits.waits() == [Wait(host="Port", cause="timeout", seconds=1.5, times=2)]
+
+
+async def test_token_that_drips_names_the_host() -> None:
+    async def drip() -> AsyncIterator[bytes]:
+        while True:
+            await asyncio.sleep(0.001)
+            yield b" "
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=drip())
+
+    patience = Patience(request_timeout_s=0.02, first_contact_s=1.0)
+    async with port_setting(handler=answer, patience=patience) as setting:
+        with pytest.raises(FatalError, match=r"cannot reach Port at http://port\.test: timeout"):
+            await setting.port.authenticate()
+
+
+async def test_answer_too_large_is_given_up_at_once_and_named() -> None:
+    async def flood() -> AsyncIterator[bytes]:
+        for _ in range(65):
+            yield bytes(1024 * 1024)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return (
+            httpx.Response(200, json=TOKEN)
+            if request.url.path == TOKEN_ROUTE
+            else httpx.Response(200, content=flood())
+        )
+
+    async with port_setting(handler=answer) as setting:
+        with pytest.raises(RetryableError, match="answer too large: larger than 64 MiB"):
+            await setting.port.get_blueprint("app")
+        assert setting.transport.requests["blueprint"] == 1
 
 
 async def test_write_whose_answer_was_lost_is_repeated() -> None:

@@ -284,30 +284,75 @@ async def test_relation_target_is_made_where_the_mapping_allows() -> None:
         assert await writer.setting.port.get_entity("team", "t") is not None
 
 
-async def test_values_are_coerced_counted_and_named() -> None:
+async def test_values_are_made_to_fit_or_dropped_and_each_way_of_dropping_is_named_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with writer_setting() as writer:
         change = upsert(
             "a",
             properties={"text": 7, "size": "7", "tier": "wood", "nope": 1, "tags": "x", "live": "true"},
-            relations={"team": ["t"], "parts": "p", "gone": "x"},
+            relations={"team": ["t"], "parts": ["p", "John Doe"], "gone": "x"},
         )
-        assert await writer.counts(change) == [one(Count.WRITTEN, coerced=9)]
+        assert await writer.counts(change) == [one(Count.WRITTEN, coerced=5, dropped=4)]
         assert await writer.setting.entity("app", "a") == {
             "properties": {"text": "7", "size": 7, "tags": ["x"], "live": True},
             "relations": {"team": "t", "parts": ["p"]},
         }
-        assert {(coercion.path, coercion.reason) for coercion in writer.core.coercions} == {
-            ("properties.text", "made string"),
-            ("properties.size", "made number"),
-            ("properties.tier", "not one of the allowed values"),
-            ("properties.nope", "not in the blueprint"),
-            ("properties.tags", "made array"),
-            ("properties.live", "made boolean"),
-            ("relations.team", "made a single one"),
-            ("relations.parts", "made a list"),
-            ("relations.gone", "not in the blueprint"),
+        assert await writer.counts(change) == [one(Count.UNCHANGED, coerced=5, dropped=4)]
+        assert writer.core.drops.lines(3) == [
+            "blueprint app: properties.tier dropped: not one of the allowed values (2x, first in services Pa)",
+            "blueprint app: properties.nope dropped: not in the blueprint (2x, first in services Pa)",
+            "blueprint app: relations.parts dropped: left out what is no identifier (2x, first in services Pa)",
+            "2 more values like these, not named here",
+        ]
+        # What a run drops is in its result; of a live change nothing but the log tells.
+        assert caplog.messages == []
+        assert await writer.counts(upsert("b", LIVE, properties={"size": "x"})) == [
+            one(Count.WRITTEN, dropped=1)
+        ]
+        assert await writer.counts(upsert("c", LIVE, properties={"size": "x"})) == [
+            one(Count.WRITTEN, dropped=1)
+        ]
+        assert caplog.messages == [
+            "blueprint app: properties.size dropped: not a number (first in services Pb);"
+            " mend the mapping or the blueprint"
+        ]
+
+
+async def test_entity_that_port_refuses_is_judged_again_by_the_blueprint_as_it_is_now() -> None:
+    async with writer_setting() as writer:
+        assert await writer.counts(upsert("a", properties={"text": "x"})) == [WRITTEN]
+        schema = APP["schema"]
+        changed = {
+            **APP,
+            "schema": {
+                "properties": {**schema["properties"], "owner": {"type": "string"}},
+                "required": ["owner"],
+            },
         }
-        assert await writer.counts(change) == [one(Count.UNCHANGED, coerced=9)]
+        writer.setting.sim.catalog.define_blueprint(changed)
+
+        found = await writer.counts(
+            upsert("b", properties={"owner": "me"}), upsert("c", properties={"text": "nobody's"})
+        )
+
+        assert found == [WRITTEN, REJECTED]
+        assert await writer.setting.entity("app", "b") == {"properties": {"owner": "me"}}
+        assert {offset: reason for offset, (reason, _) in (await writer.letters()).items()} == {1: "refused"}
+        assert writer.core.drops.lines(9) == []
+
+
+async def test_refusals_of_one_batch_ask_for_the_blueprint_once() -> None:
+    async with writer_setting(bulk_schema_fails_call=False) as writer:
+        refusal = {"statusCode": 422, "error": "invalid", "message": "no"}
+        refused = [{"index": index, **refusal} for index in range(3)]
+        await writer.setting.script(
+            on_bulk(None, status=207, body={"ok": False, "entities": [], "errors": refused})
+        )
+
+        assert await writer.counts(*(upsert(name, LIVE) for name in "abc")) == [REJECTED] * 3
+
+        assert writer.setting.transport.requests["blueprint"] == 2
 
 
 async def test_entity_larger_than_a_request_is_a_letter() -> None:
@@ -341,6 +386,26 @@ async def test_search_identifier_is_written_directly() -> None:
         assert (await writer.setting.entity("app", "a"))["title"] == "Found"
         nobody = {"combinator": "and", "rules": [{**rule, "value": "nobody"}]}
         assert await writer.counts(upsert(nobody, title="Found")) == [UNMET]
+
+
+async def test_searches_that_find_an_entity_of_the_same_call_are_sent_alone() -> None:
+    def found_by(name: str, value: object) -> dict[str, Any]:
+        return {"combinator": "and", "rules": [{"property": name, "operator": "=", "value": value}]}
+
+    async with writer_setting() as writer:
+        await writer.handle(upsert("a", LIVE, properties={"text": "one"}), upsert("b", LIVE, title="same"))
+        await writer.handle(upsert("c", LIVE, title="same"))
+        assert await writer.counts(
+            upsert("a", LIVE, title="A"),
+            upsert(found_by("text", "one"), LIVE, properties={"size": 1}),
+            upsert(found_by("$identifier", "a"), LIVE, properties={"tags": ["x"]}),
+            upsert(found_by("$title", "same"), LIVE, properties={"size": 2}),
+        ) == [WRITTEN, WRITTEN, WRITTEN, REJECTED]
+        assert await writer.setting.entity("app", "a") == {
+            "title": "A",
+            "properties": {"text": "one", "size": 1, "tags": ["x"]},
+        }
+        assert {offset: letter[0] for offset, letter in (await writer.letters()).items()} == {3: "refused"}
 
 
 async def test_deletes_of_a_run_are_only_proposals() -> None:

@@ -29,8 +29,13 @@ NOW_S = 1_772_366_400.0  # 2026-03-01T12:00:00Z
         ({"retry-after": "3", "x-ratelimit-reset": "7"}, 3.0),
         ({"retry-after": "soon", "x-ratelimit-reset": "7"}, 7.0),
         ({"retry-after": "nan"}, None),
-        ({"retry-after": "inf"}, MAX_WAIT_S),
-        ({"retry-after": "-inf"}, 0.0),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "-inf"}, None),
+        ({"retry-after": "1e999", "x-ratelimit-reset": "7"}, 7.0),
+        ({"retry-after": "Sun, 01 Mar 99999 12:00:00 GMT"}, None),
+        ({"retry-after": "Sun, 01 Mar 999999999999999999999 12:00:00 GMT"}, None),
+        ({"retry-after": "²"}, None),
+        ({"retry-after": "1_0"}, None),
         ({"retry-after": "-5"}, 0.0),
         ({"retry-after": "9999"}, MAX_WAIT_S),
         ({"retry-after": "Sun, 01 Mar 2020 12:00:00 GMT"}, 0.0),
@@ -68,6 +73,19 @@ def test_delay_is_never_none_at_all_and_never_past_the_cap(
 def test_delays_double_up_to_the_cap() -> None:
     backoff = Backoff(base_s=1.0, cap_s=5.0, jitter=lambda: 1.0)
     assert [backoff.delay_s(attempt) for attempt in range(1, 6)] == [1.0, 2.0, 4.0, 5.0, 5.0]
+
+
+def test_request_without_an_answer_is_waited_for_after_a_few_seconds() -> None:
+    now_s = 0.0
+    ledger = WaitLedger(lambda: now_s)
+    with ledger.in_flight("Port"):
+        now_s = 2.0
+        with ledger.in_flight("PagerDuty"):
+            assert ledger.waiting_for() is None
+        now_s = 12.0
+        assert ledger.waiting_for() == "Port (no answer yet) for 12 s"
+    assert ledger.waiting_for() is None
+    assert ledger.waits() == []
 
 
 def test_waits_side_by_side_count_their_common_time_once() -> None:

@@ -22,6 +22,7 @@ from shared.errors import (
     RejectedError,
     RetryableError,
 )
+from shared.kinds import KINDS
 
 PROGRAM = Path(sys.executable).with_name("pagerport")
 HEAVY = ("aiokafka", "faststream", "httpx", "jq", "pydantic", "uvicorn")
@@ -215,6 +216,127 @@ def test_topics_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert listed == [topic.name for topic in TOPICS]
     assert [name for name in listed if name not in shown] == []
+
+
+def test_kinds_are_listed_with_what_they_take(capsys: pytest.CaptureFixture[str]) -> None:
+    assert end_of("kinds") == 0
+    shown = capsys.readouterr().out
+    assert end_of("kinds", "--json") == 0
+    listed = {one["kind"]: one for one in json.loads(capsys.readouterr().out)}
+
+    assert list(listed) == list(KINDS)
+    assert {line.split()[0] for line in shown.splitlines()[1:]} == set(KINDS)
+    assert listed["teams"] == {
+        "kind": "teams",
+        "path": "/teams",
+        "parameters": {"query": "text"},
+        "includes": [],
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments", [("topics", "list"), ("kinds",), ("settings",), ("dlq", "list", "--help")], ids=" ".join
+)
+def test_nothing_is_wider_than_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+
+    assert end_of(*arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert [line for line in lines if "…" in line] == []
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
+def test_full_disk_behind_stdout_is_one_line(options: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [PROGRAM, "settings", *options],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    said = "error: the output cannot be written (No space left on device); send it elsewhere\n"
+    assert (ended.returncode, ended.stderr) == (1, said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [("topics list", 0), ("sync --json", 2), ("sync", 2), ("--version", 0)]
+)
+def test_program_without_stdout_ends_as_it_would_with_one(arguments: str, code: int) -> None:
+    ended = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" {arguments} >&-', PROGRAM],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == code, ended.stderr
+    assert [line for line in ended.stderr.splitlines() if not line.startswith("error: OCEAN__")] == []
+
+
+def sync_ended(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str, **environment: str
+) -> tuple[int, str, list[str]]:
+    """Run a sync that is refused before it asks anybody."""
+    for name in ("PORT__CLIENT_ID", "PORT__CLIENT_SECRET", "INTEGRATION__CONFIG__TOKEN"):
+        monkeypatch.setenv(f"OCEAN__{name}", "any-value")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    code = end_of("sync", *arguments)
+    out, err = capsys.readouterr()
+    return code, out, err.splitlines()
+
+
+def test_sync_that_cannot_start_gives_machines_one_document_with_every_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert end_of("sync", "--json") == 2
+    out, err = capsys.readouterr()
+    document, lines = json.loads(out), err.splitlines()
+
+    assert (list(document), document["state"], len(lines)) == (["state", "error"], "failed", 3)
+    assert [f"error: {line}" for line in document["error"].splitlines()] == lines
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["report", "json"])
+def test_kinds_of_sync_are_given_one_by_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    says = "--kind schedules,services: takes one kind, repeat it for more: --kind schedules --kind services"
+
+    code, out, err = sync_ended(capsys, monkeypatch, "--kind", "schedules,services", *options)
+
+    assert (code, err) == (2, [f"error: {says}"])
+    assert (json.loads(out) if options else out) == ({"state": "failed", "error": says} if options else "")
+
+
+def test_mapping_that_a_variable_names_is_said_to_be_named_by_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, err = sync_ended(capsys, monkeypatch, "--json", OCEAN__MAPPING__FILE="nope.yaml")
+
+    says = (
+        "nope.yaml: cannot be read: No such file or directory; name the mapping file "
+        "(OCEAN__MAPPING__FILE names this file)"
+    )
+    assert (code, json.loads(out), err) == (2, {"state": "failed", "error": says}, [f"error: {says}"])
+
+
+def test_file_of_authorities_that_cannot_be_used_is_said_with_its_variable(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("m.yaml").write_text(SOUND)
+
+    code, _, err = sync_ended(capsys, monkeypatch, "--mapping", "m.yaml", OCEAN__HTTP__CA_FILE="none.pem")
+
+    assert (code, len(err)) == (2, 1)
+    assert err[0].startswith("error: OCEAN__HTTP__CA_FILE: none.pem cannot be used (")
 
 
 SOUND = """

@@ -11,6 +11,7 @@ from schemas.dead_letter import DeadLetter, LetterFailure
 from schemas.outcome import Reason
 from schemas.topics import dlq_topic
 from services.cli.app import main
+from services.cli.letters import fold
 from shared.dead_letters import Resolution, dead_letter_record, resolution_record
 from shared.log.interface import NewRecord, Record
 from shared.log.sqlite import SqliteLog
@@ -85,6 +86,8 @@ def listed(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> list[s
         (("--kind", "services"), ["P4"]),
         (("--kind", "users"), []),
         (("--limit", "2"), ["P1", "P2"]),
+        (("--run", "r1"), ["P1", "P2", "P4"]),
+        (("--run", "r2"), []),
     ],
     ids=lambda value: " ".join(value) or "none",
 )
@@ -130,7 +133,7 @@ def test_table_counts_what_it_does_not_show_and_steers_no_terminal(
     code, out, _ = run(capsys, "dlq", "list", "--log", file, "--limit", "1")
 
     assert code == 0
-    assert out.splitlines()[-1] == "1 dead letter, 3 more with a higher --limit"
+    assert out.splitlines()[-1] == "1 dead letter of run r1, 3 more with a higher --limit"
     assert r"went wrong \x1b[31m1" in out
     assert "\x1b" not in out
 
@@ -163,6 +166,8 @@ def test_letter_is_shown_with_failure_headers_and_body(
     [
         (("dlq", "list"), "which log file? give --log FILE"),
         (("dlq", "list", "--log", "none.sqlite"), "none.sqlite"),
+        (("dlq", "list", "--log", "none.sqlite"), "give the file that a sync named, with --log FILE"),
+        (("dlq", "list", "--log", "all.yaml"), "all.yaml is not a pagerport log; give the file that the"),
         (("dlq", "show", "x/0/0", "--log", "kept.sqlite"), "no dead letter 'x/0/0' in this log"),
     ],
 )
@@ -175,6 +180,7 @@ def test_mistake_ends_with_2_and_one_line(
 ) -> None:
     monkeypatch.chdir(file.parent)
     monkeypatch.delenv("OCEAN__LOG__FILE", raising=False)
+    Path("all.yaml").write_text("resources: []")
 
     code, out, err = run(capsys, *arguments)
 
@@ -189,6 +195,40 @@ def test_unknown_reason_is_refused_with_the_known_ones(
 
     assert code == 2
     assert "selector_error" in err
+
+
+def test_unknown_kind_is_refused_with_those_of_the_log(
+    capsys: pytest.CaptureFixture[str], file: Path
+) -> None:
+    code, out, err = run(capsys, "dlq", "list", "--kind", "nonsense", "--log", file)
+
+    said = " ".join(err.replace("│", " ").split())
+    assert (code, out) == (2, "")
+    assert "'nonsense' is no kind; this log has letters of incidents, services" in said
+
+
+def test_letters_of_one_time_are_in_the_order_of_their_offsets() -> None:
+    records = [failed(letter(offset)) for offset in range(12)]
+    kept = [
+        Record(DLQ, partition, offset, 7, one.key, one.value, one.headers)
+        for partition in (10, 9)
+        for offset, one in reversed(list(enumerate(records)))
+    ]
+
+    places = [(one.record.partition, one.record.offset) for one in fold(kept)]
+    assert places == [(partition, offset) for partition in (9, 10) for offset in range(12)]
+
+
+def test_table_names_the_run_of_each_letter_and_says_how_many_runs_there_are(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    runs = [letter(number).model_copy(update={"run_id": f"r{number}"}) for number in (1, 2)]
+    file = write(tmp_path / "two.sqlite", *map(failed, runs))
+
+    _, out, _ = run(capsys, "dlq", "list", "--log", file)
+
+    assert [line.split()[4] for line in out.splitlines()[1:-1]] == ["r1", "r2"]
+    assert out.splitlines()[-1] == "2 dead letters of 2 runs, the newest r2"
 
 
 def test_file_without_letters_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

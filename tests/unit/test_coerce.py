@@ -100,6 +100,7 @@ def test_property_fits_or_is_left_out(name: str, value: Any, result: Any) -> Non
     assert type(kept.get(name)) is type(expected.get(name))
     is_as_sent = name in kept and kept[name] == value and type(kept[name]) is type(value)
     assert [note.path for note in coerced.notes] == ([] if is_as_sent else [f"properties.{name}"])
+    assert all(note.dropped is (result is LEFT_OUT) for note in coerced.notes)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +132,8 @@ def test_relation_fits_or_is_left_out(name: str, value: Any, result: Any) -> Non
     coerced = coerce({"relations": {name: value}}, SHAPE)
     assert coerced.body["relations"] == ({} if result is LEFT_OUT else {name: result})
     assert bool(coerced.notes) is (result is LEFT_OUT or result != value)
+    is_part = value == ["x", "John Doe"]
+    assert all(note.dropped is (result is LEFT_OUT or is_part) for note in coerced.notes)
 
 
 def test_body_that_fits_is_the_same_object() -> None:
@@ -152,6 +155,21 @@ def test_meta_values_port_takes_no_null_for_are_left_out() -> None:
 def test_title_becomes_text() -> None:
     assert coerce({"title": 7}, SHAPE).body == {"title": "7"}
     assert coerce({"title": {"a": 1}}, SHAPE).body == {}
+
+
+def test_each_change_of_form_has_one_word() -> None:
+    properties = {"text": 7, "size": "7", "live": "true", "tags": "x", "meta": [{}]}
+    coerced = coerce({"title": 7, "properties": properties, "relations": {"many": "x", "one": ["x"]}}, SHAPE)
+    assert coerced.notes == (
+        Note("title", "made text", dropped=False),
+        Note("properties.text", "made text", dropped=False),
+        Note("properties.size", "made a number", dropped=False),
+        Note("properties.live", "made true or false", dropped=False),
+        Note("properties.tags", "made a list", dropped=False),
+        Note("properties.meta", "made a single one", dropped=False),
+        Note("relations.many", "made a list", dropped=False),
+        Note("relations.one", "made a single one", dropped=False),
+    )
 
 
 def test_reasons_never_hold_the_value() -> None:

@@ -56,9 +56,13 @@ def test_unknown_kind_is_refused_with_near_matches(name: str, near: str) -> None
         kind_named(name)
 
 
-def test_kind_unlike_any_other_is_refused_with_all_names() -> None:
-    with pytest.raises(ConfigurationError, match="known kinds: abilities, addons"):
+def test_kind_unlike_any_other_is_refused_with_the_usual_ones_and_where_all_are() -> None:
+    with pytest.raises(ConfigurationError) as caught:
         kind_named("zzz")
+    assert str(caught.value) == (
+        "'zzz' is not a kind PagerDuty lists; the usual ones are services, incidents, users, teams, "
+        "schedules, oncalls, escalation_policies, priorities (all: `pagerport kinds`)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.entity_change import SearchQuery, entity_key
-from services.mapper.evaluate import Made
+from services.mapper.evaluate import Cause, Made
 from services.mapper.merge import key_of, merge_made
 
 Json = Any
@@ -19,10 +19,17 @@ pairs = st.sampled_from(
 values = st.none() | st.integers(0, 3) | st.sampled_from(["", "x"])
 
 
+def because(template: int) -> Cause:
+    entry: Any = {"index": 0}
+    return entry, template, None
+
+
 @st.composite
 def made(draw: st.DrawFn) -> Made:
     given_values = draw(st.dictionaries(pairs, values))
-    omits = draw(st.lists(pairs.filter(lambda pair: pair not in given_values), unique=True))
+    cause = draw(st.integers(0, 2))
+    lost = draw(st.lists(pairs.filter(lambda pair: pair not in given_values), unique=True))
+    omits = {pair: because(cause) for pair in lost}
     return Made(draw(st.sampled_from("AB")), draw(st.sampled_from("12")), given_values, omits)
 
 
@@ -66,15 +73,15 @@ def test_merging_can_be_done_in_parts(first: list[Made], second: list[Made]) -> 
 
 def test_merging_changes_none_of_what_it_is_given() -> None:
     entries = [
-        Made("A", "1", {("title", ""): "x"}, []),
-        Made("A", "1", {("title", ""): None}, [("icon", "")]),
+        Made("A", "1", {("title", ""): "x"}, {}),
+        Made("A", "1", {("title", ""): None}, {("icon", ""): because(1)}),
     ]
 
     merge_made(entries)
 
     assert entries == [
-        Made("A", "1", {("title", ""): "x"}, []),
-        Made("A", "1", {("title", ""): None}, [("icon", "")]),
+        Made("A", "1", {("title", ""): "x"}, {}),
+        Made("A", "1", {("title", ""): None}, {("icon", ""): because(1)}),
     ]
 
 

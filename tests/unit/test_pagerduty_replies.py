@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.http.exchange import AnswerTooLargeError
 from shared.pagerduty.error_body import ErrorBody, read_error
 from shared.pagerduty.replies import Reply, judge_failure, judge_response
 from shared.pagerduty.verdicts import Verdict, classify
@@ -38,6 +39,11 @@ CAP = "Offset+limit exceeds maximum allowed value of 10000. Please try to refine
 def test_error_is_read_in_whatever_shape_it_comes(body: bytes, expected: ErrorBody) -> None:
     found = read_error(body)
     assert (found.code, found.text.strip()) == (expected.code, expected.text.strip())
+
+
+def test_error_that_is_nested_without_end_is_read_as_far_as_it_makes_sense() -> None:
+    body = b'{"error":{"message":"M","errors":' + b"[" * 1000 + b'"x"' + b"]" * 1000 + b"}}"
+    assert read_error(body) == ErrorBody(None, "M")
 
 
 def test_long_error_is_cut() -> None:
@@ -101,8 +107,14 @@ def test_missing_reply_is_worth_another_try(error: Exception, cause: str) -> Non
     assert (reply.verdict, reply.cause, reply.served) == (Verdict.RETRY, cause, False)
 
 
+def test_reply_that_is_too_large_would_come_again() -> None:
+    reply = judge_failure(AnswerTooLargeError("larger than 64 MiB"))
+    assert (reply.verdict, reply.detail) == (Verdict.REFUSED, "the answer is larger than 64 MiB")
+
+
 def test_good_reply_holds_its_object() -> None:
     body: dict[str, Any] = {"users": [], "more": False}
-    reply = judge_response(httpx.Response(200, json=body))
+    reply = judge_response(httpx.Response(200, content=b'{"users": [], "more": false}'))
     assert (reply.verdict, reply.body, reply.served) == (Verdict.OK, body, True)
+    assert reply.size_bytes == 28
     assert isinstance(reply, Reply)

@@ -6,8 +6,22 @@ import pytest
 
 from schemas.dead_letter import DeadLetter, LetterFailure
 from schemas.outcome import Count, Reason
-from schemas.run import FAILURE_LIMIT, KindResult, KindState, RunFailure, RunResult, RunState
-from services.fetcher.run_counts import add_letter, count_failures, final_state, merge_listings
+from schemas.run import (
+    FAILURE_LIMIT,
+    KIND_FAILURE_LIMIT,
+    KindResult,
+    KindState,
+    RunFailure,
+    RunResult,
+    RunState,
+)
+from services.fetcher.run_counts import (
+    add_letter,
+    add_listing_failures,
+    count_failures,
+    final_state,
+    merge_listings,
+)
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -60,7 +74,12 @@ def test_letter_lists_each_of_its_failures_with_its_address() -> None:
             LetterFailure(reason=Reason.IDENTIFIER_NULL, entry=2, blueprint="service"),
         ),
     )
-    place = {"kind": "incidents", "object_id": "Q1", "stage": "mapper", "letter": "pagerduty.raw.incidents/3/17"}
+    place = {
+        "kind": "incidents",
+        "object_id": "Q1",
+        "stage": "mapper",
+        "letter": "pagerduty.raw.incidents/3/17",
+    }
     assert result.failures == [
         RunFailure(reason=Reason.SELECTOR_ERROR, detail="gave a string", entry=0, **place),
         RunFailure(reason=Reason.IDENTIFIER_NULL, entry=2, blueprint="service", **place),
@@ -74,6 +93,39 @@ def test_list_of_failures_is_bounded_and_the_counts_are_not() -> None:
         add_letter(result, letter(LetterFailure(reason=Reason.REFUSED)))
     assert len(result.failures) == FAILURE_LIMIT
     assert result.failures_by_reason == {Reason.REFUSED: FAILURE_LIMIT + 5}
+
+
+def row_failures(number: int) -> list[RunFailure]:
+    return [
+        RunFailure(kind="teams", object_id=f"row {one} of offset 0", stage="fetcher", reason=Reason.NO_ID)
+        for one in range(number)
+    ]
+
+
+def test_rows_that_two_sources_could_not_publish_add_up_and_are_listed_up_to_the_limit() -> None:
+    one = KindResult(failures_by_reason={Reason.NO_ID: 70}, failures=row_failures(70))
+    other = KindResult(failures_by_reason={Reason.NO_ID: 90, Reason.TOO_LARGE: 1}, failures=row_failures(91))
+    merged = merge_listings([one, other])
+    assert merged.failures_by_reason == {Reason.NO_ID: 160, Reason.TOO_LARGE: 1}
+    assert merged.failures == [*row_failures(70), *row_failures(30)]
+    assert len(merged.failures) == KIND_FAILURE_LIMIT
+    assert merged.failed == 161
+
+
+def test_rows_that_were_not_published_are_failures_of_the_run() -> None:
+    kind = KindResult(
+        state=KindState.INCOMPLETE,
+        failures_by_reason={Reason.NO_ID: 150},
+        failures=row_failures(100),
+        writer={Count.REJECTED: 1},
+    )
+    result = run_result()
+    result.kinds = {"teams": kind}
+    assert count_failures(result.kinds) == 151
+    add_listing_failures(result)
+    assert result.failures == row_failures(100)
+    assert result.failures_by_reason == {Reason.NO_ID: 150}
+    assert (kind.failures, kind.failures_by_reason) == ([], {Reason.NO_ID: 150})
 
 
 @pytest.mark.parametrize(

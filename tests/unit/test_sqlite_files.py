@@ -140,8 +140,16 @@ async def test_missing_directory_is_refused(tmp_path: Path) -> None:
 
 
 async def test_missing_file_is_refused_to_those_who_only_read(path: Path) -> None:
-    assert "pagerport run" in await refusal(path, consuming=False)
+    assert "--log FILE" in await refusal(path, consuming=False)
     assert names(path.parent) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"resources: []\n"])
+async def test_reader_is_told_what_is_no_log_and_leaves_it_as_it_is(path: Path, content: bytes) -> None:
+    path.write_bytes(content)  # noqa: ASYNC240
+    says = f"{path} is not a pagerport log; give the file that the sync named"
+    assert await refusal(path, consuming=False) == says
+    assert path.read_bytes() == content  # noqa: ASYNC240
 
 
 async def test_file_that_may_not_be_written_is_refused() -> None:
@@ -150,7 +158,7 @@ async def test_file_that_may_not_be_written_is_refused() -> None:
         "cannot write /proc/version.lock (No such file or directory); OCEAN__LOG__FILE needs a directory "
         "that exists and that pagerport may write"
     )
-    assert f"cannot use {path} as the log" in await refusal(path, consuming=False)
+    assert f"{path} is not a pagerport log" in await refusal(path, consuming=False)
 
 
 async def test_refused_open_leaves_no_lock_behind(path: Path) -> None:

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.fetcher.windows import Span, bisect_span, split_span
+from services.fetcher.windows import READABLE_ROWS, Span, bisect_span, can_be_halved, is_doubled, split_span
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -48,3 +49,35 @@ def test_halving_covers_every_second_and_ends_at_single_ones(length: int) -> Non
     assert (first.since, second.until) == (whole.since, whole.until)
     assert second.since - first.until <= timedelta(seconds=1 if length == 1 else 0)
     assert all(half.until - half.since < whole.until - whole.since for half in halves)
+
+
+@pytest.mark.parametrize(
+    ("total", "halved"),
+    [
+        (None, False),
+        (0, False),
+        (10_000, False),
+        (10_001, True),
+        (READABLE_ROWS, True),
+        (READABLE_ROWS + 1, False),
+        (10**12, False),
+    ],
+)
+def test_window_is_halved_when_it_is_too_long_but_not_absurdly(total: int | None, halved: bool) -> None:
+    assert can_be_halved(total) is halved
+
+
+@pytest.mark.parametrize(
+    ("seconds", "halves", "doubled"),
+    [
+        (3600, [20_000, 20_000], True),
+        (3600, [20_000, 10_001], True),
+        (3600, [20_000, 10_000], False),
+        (3600, [20_000, None], False),
+        (60, [20_000, 20_000], False),
+    ],
+)
+def test_halves_that_hold_far_more_than_a_long_window_are_told(
+    seconds: int, halves: list[int | None], doubled: bool
+) -> None:
+    assert is_doubled(span(seconds), 20_000, halves) is doubled

@@ -47,9 +47,7 @@ class CustomFieldPart:
     async def _add_to(self, object_id: str, row: Row) -> str:
         """Add the values to one object; return why they cannot be had, empty if they can."""
         path = f"/{self._kind}/{quote(object_id, safe='')}/custom_fields/values"
-        answer = await self._client.get(
-            path, scope=f"/{self._kind}/{{id}}/custom_fields/values", optional=True
-        )
+        answer = await self._client.get(path, scope=f"/{self._kind}/{{id}}/custom_fields/values")
         self.requests += answer.attempts
         if not self._fuse.judge(answer):
             return answer.detail

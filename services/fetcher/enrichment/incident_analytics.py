@@ -100,9 +100,7 @@ class IncidentAnalyticsPart:
 
     async def _add_alone(self, object_id: str, row: Row) -> str:
         """Ask for one incident's analytics; return why they cannot be had, empty if they can."""
-        answer = await self._client.get(
-            f"{PATH}/{quote(object_id, safe='')}", scope=f"{PATH}/{{id}}", optional=True
-        )
+        answer = await self._client.get(f"{PATH}/{quote(object_id, safe='')}", scope=f"{PATH}/{{id}}")
         self._asked_alone += answer.attempts
         if answer.verdict is Verdict.NOT_FOUND:
             row[self.key] = None

@@ -83,7 +83,7 @@ class AnalyticsStream:
         }
         if self._cursor is not None:
             body["starting_after"] = self._cursor
-        answer = await self._client.post(PATH, body, optional=True)
+        answer = await self._client.post(PATH, body)
         self.requests += answer.attempts
         if not self._fuse.judge(answer):
             self.stopped = answer.detail

@@ -41,7 +41,7 @@ class ServiceAnalyticsPart:
         if self._fuse.blown:
             return dict.fromkeys(ids, self._fuse.blown)
         answer = await self._client.post(
-            PATH, {"filters": {**self._period, "service_ids": ids}, "time_zone": "UTC"}, optional=True
+            PATH, {"filters": {**self._period, "service_ids": ids}, "time_zone": "UTC"}
         )
         self.requests += answer.attempts
         if not self._fuse.judge(answer):

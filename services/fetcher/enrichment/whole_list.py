@@ -63,5 +63,4 @@ class WholeList:
             now=self._now,
             on_progress=lambda _: None,
             concurrency=self._concurrency,
-            optional=True,
         )
