@@ -9,8 +9,8 @@ class Count(StrEnum):
     Mapper, per raw object (exactly one): mapped, filtered, failed or rejected. The rest are further facts of
     it: how many changes it emitted, how many values were omitted.
     Writer, per change (exactly one): written, unchanged, folded, rejected, unmet, failed, deleted or
-    not_deleted; in a dry run planned stands for written and deleted. How many values were coerced or dropped are
-    further facts of it.
+    not_deleted; in a dry run planned stands for written and deleted. How many values were coerced or dropped
+    are further facts of it.
     """
 
     MAPPED = "mapped"
@@ -33,8 +33,8 @@ class Count(StrEnum):
     FOLDED = "folded"
     """Changes merged into a later change of the same entity."""
     REJECTED = "rejected"
-    """Refused for good: objects that only lack an identifier (mapper), changes that Port refuses (writer). Each
-    is a dead letter."""
+    """Refused for good: objects that only lack an identifier (mapper), changes that Port refuses (writer).
+    Each is a dead letter."""
     UNMET = "unmet"
     """Relation target missing; a dead letter."""
     DELETED = "deleted"

@@ -7,8 +7,11 @@ from typing import Any, Final
 
 import orjson
 
-DEEPEST_LEVELS: Final = 256
-"""Deeper values cannot be written again: orjson writes 254 levels, and two are a page around a row."""
+OBJECT_LEVELS: Final = 200
+"""Deepest object that is passed on: orjson writes 254 levels, and mapping and writing put some around it."""
+_ROOM_LEVELS: Final = 254 - OBJECT_LEVELS
+_PAGE_LEVELS: Final = OBJECT_LEVELS + 2
+"""A page is an object around a list of objects."""
 
 _BRACKETS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 _HALVES: Final = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
@@ -50,22 +53,29 @@ def read_leniently(text: str) -> Any:  # noqa: ANN401 - foreign JSON
     try:
         return _parse(text, "{name} is no JSON number")
     except RecursionError:
-        return _parse(_cut(text), f"a value is nested deeper than {DEEPEST_LEVELS} levels, or is {{name}}")
+        return _parse(_cut(text), f"a value is nested deeper than {OBJECT_LEVELS} levels, or is {{name}}")
 
 
 def json_bytes(value: Any) -> bytes:  # noqa: ANN401 - foreign JSON
-    """Write JSON.
+    """Write an object as JSON.
 
     Raises:
-        ValueError: The value cannot be written; the message says why.
+        ValueError: It cannot be written, or is nested deeper than `OBJECT_LEVELS`; the message says why.
     """
     try:
-        return orjson.dumps(value, default=refuse)
+        written = orjson.dumps(value, default=refuse)
+        if written.count(b"[") + written.count(b"{") > OBJECT_LEVELS:
+            # It may be too deep: orjson tells, of what is as much deeper as its own limit is.
+            for _ in range(_ROOM_LEVELS):
+                value = [value]
+            orjson.dumps(value, default=refuse)
     except TypeError as error:
         if isinstance(error.__cause__, ValueError):
             raise error.__cause__ from None
-        text = "it is nested too deeply" if "ecursion" in str(error) else str(error)
+        too_deep = f"it is nested deeper than {OBJECT_LEVELS} levels"
+        text = too_deep if "ecursion" in str(error) else str(error)
         raise ValueError(text) from None
+    return written
 
 
 def refuse(value: Any) -> Any:  # noqa: ANN401 - what an encoder does not know
@@ -117,13 +127,13 @@ def _cut(text: str) -> str:
     for found in _BRACKETS.finditer(text):
         if found[0] in "[{":
             level += 1
-            if level == DEEPEST_LEVELS + 1:
+            if level == _PAGE_LEVELS + 1:
                 kept.append(text[at : found.start()])
         elif found[0] in "]}":
-            if level == DEEPEST_LEVELS + 1:
+            if level == _PAGE_LEVELS + 1:
                 kept.append("NaN")
                 at = found.end()
             level -= 1
-    if level > DEEPEST_LEVELS:
+    if level > _PAGE_LEVELS:
         raise ValueError("the text ends within a value")
     return "".join([*kept, text[at:]])

@@ -1,6 +1,7 @@
 """Loads a mapping file and says in one line per mistake what is wrong with it, where, and what to do."""
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,11 +55,16 @@ _MESSAGES: Final = {
     "float_type": "must be a number",
     "float_parsing": "must be a number",
     "finite_number": "must be a number",
-    "less_than_equal": "must be at most {le}",
-    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le:g}",
+    "greater_than_equal": "must be at least {ge:g}",
     "literal_error": "must be {expected}",
 }
 """Pydantic's types of errors in our words; in braces what it says of them."""
+
+
+_BRANCHES: Final = frozenset({"Query", "QueryRule"})
+_BRANCH_KEYS: Final = frozenset({"combinator", "rules"})
+_RULE: Final = re.compile(r"\.rules\[\d+\]\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +253,10 @@ def _form_problems(error: ValidationError, data: Json) -> Iterable[Problem]:
     seen: set[str] = set()
     for one in error.errors(include_url=False):
         path, value, branch = _resolve(one["loc"], data)
-        if branch and (branch == "Query") is not isinstance(value, dict):
+        if branch and branch != _meant(value, path):
+            continue
+        if one["type"] == "too_short" and value:
+            # It speaks of what is left of the list, and each of its mistakes has a line already.
             continue
         if one["type"] == "missing":
             path = member_path(path, str(one["loc"][-1]))
@@ -272,8 +281,15 @@ def _resolve(loc: tuple[int | str, ...], data: Json) -> tuple[str, Any, str]:
     return (
         path,
         value,
-        branch if branch == "Query" or branch.startswith(("function-", "constrained-")) else "",
+        "text" if branch.startswith(("function-", "constrained-")) else branch if branch in _BRANCHES else "",
     )
+
+
+def _meant(value: Json, path: str) -> str:
+    """Return the branch of a union that a value was meant for."""
+    if not isinstance(value, dict):
+        return "text" if not _RULE.search(path) else "QueryRule"
+    return "QueryRule" if _RULE.search(path) and not _BRANCH_KEYS & value.keys() else "Query"
 
 
 def _place(places: dict[str, Place], path: str) -> Place | None:

@@ -1,4 +1,4 @@
-"""Counts findings that differ, each with the place where it was seen first, and forgets none it has told apart."""
+"""Counts findings of like kind together, each with the place where it was seen first."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar

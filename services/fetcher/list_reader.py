@@ -376,6 +376,12 @@ class ListReader:
             case Verdict.NOT_FOUND if kind.by_enrollment:
                 step = f"the account is not enrolled: take {kind.name} out of the mapping"
                 raise ListingEndedError(KindState.SKIPPED, f"{answer.detail}; {step}")
+            case Verdict.NOT_FOUND:
+                step = "check OCEAN__INTEGRATION__CONFIG__API_URL"
+                raise ListingEndedError(KindState.FAILED, f"{answer.detail}; {step}")
+            case Verdict.REFUSED:
+                step = f"check apiQueryParams in the entries of {kind.name}"
+                raise ListingEndedError(KindState.FAILED, f"{answer.detail}; {step}")
             case _:
                 raise ListingEndedError(KindState.FAILED, answer.detail)
 

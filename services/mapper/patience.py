@@ -11,7 +11,7 @@ class Place(NamedTuple):
     Attributes:
         phase: `MAPPING`, or anything else.
         number: Index of the object in the request.
-        entry: Index of the entry in the mapping; -1: not known, as long as they are run together.
+        entry: Index of the entry in the mapping; negative: not known, since they are run together.
         text: Index of the expression in the entry's `texts`, or `ITEMS`.
     """
 

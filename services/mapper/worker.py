@@ -64,7 +64,10 @@ def main(progress_fd: int, memory_limit_bytes: int, parent_pid: int) -> None:
 
 
 def _end_with(parent_pid: int) -> None:
-    """Let the system kill this process when the mapper ends, also inside an expression that hangs."""
+    """Let the system kill this process when the mapper ends, also inside an expression that hangs.
+
+    More exactly, when the thread ends that started it: the one of the event loop.
+    """
     if sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -54,9 +54,8 @@ def outcome_of(decoded: Decoded, end: Settled | None) -> Outcome | None:
     counts = {end.count: 1}
     notes = decoded.notes if isinstance(decoded, Change) else ()
     dropped = sum(note.dropped for note in notes)
-    for count, number in ((Count.COERCED, len(notes) - dropped), (Count.DROPPED, dropped)):
-        if number:
-            counts[count] = number
+    further = {Count.COERCED: len(notes) - dropped, Count.DROPPED: dropped}
+    counts |= {count: number for count, number in further.items() if number}
     run_id, kind = _run_and_kind(decoded)
     return Outcome(run_id=run_id, kind=kind, counts=counts)
 

@@ -12,7 +12,7 @@ ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
 """Of the body as it is once decompressed: a megabyte of gzip may hold a thousand."""
 _COMPRESSED = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
-_OF_THE_TRANSFER = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+_OF_THE_TRANSFER = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 
 
 class AnswerTooLargeError(httpx.RequestError):
@@ -58,8 +58,9 @@ async def exchange(
         body = await _read(response, limit_bytes)
     return httpx.Response(
         response.status_code,
+        # As bytes, for their text may be anything.
         headers=[
-            (name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_TRANSFER
+            (name, value) for name, value in response.headers.raw if name.lower() not in _OF_THE_TRANSFER
         ],
         content=body,
         request=response.request,

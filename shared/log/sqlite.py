@@ -114,7 +114,7 @@ class SqliteLog:
 
     @classmethod
     async def temporary(cls, *, prefix: str = "", clock: Clock = time.time) -> "SqliteLog":
-        """Open a log in a private temporary directory, which `close` removes, or else the next one's opening."""
+        """Open a log in a private temporary directory, which `close` removes (or else the next opening)."""
         remove_leftovers(Path(tempfile.gettempdir()), _FILE_NAME)
         directory = Path(tempfile.mkdtemp(prefix=LEFTOVER_PREFIX))
         try:

@@ -36,11 +36,12 @@ class Patience:
         request_timeout_s: One request with its answer.
         attempts: Failures that count, until a call is given up. They count only while Port serves others,
             for an outage is nobody's fault.
-        cheap_attempts: The same for a call that costs little to give up.
+        cheap_attempts: The same for a call that costs little to give up, or has failed for `alone_s`.
         probe_s: Where no other call tells, a probe may, this long after a failure that counts; it doubles.
         probe_cap_s: The longest such time.
         alone_s: A call whose like has not succeeded since it failed first is not given up before: that Port
-            answers a probe does not tell that it serves calls of this kind.
+            answers a probe does not tell that it serves calls of this kind. A quarter of `stall_s` is enough
+            where that is less, so that the run goes on.
         stall_s: Longest time without any success.
         first_contact_s: Longest time without a connection, as long as there never was an answer.
     """
@@ -70,6 +71,7 @@ class Persistence:
     ) -> None:
         self._patience = patience
         self._weight = weight
+        self._alone_s = min(patience.alone_s, patience.stall_s / 4)
         self._began_s = now_s
         self._successes = 0
         self._failed_s: float | None = None
@@ -92,7 +94,7 @@ class Persistence:
             return False
         patience = self._patience
         interval_s: float = min(patience.probe_s * 2 ** min(self._probed, 32), patience.probe_cap_s)
-        if now_s - self._failed_s >= patience.alone_s:
+        if now_s - self._failed_s >= self._alone_s:
             interval_s = min(interval_s, patience.probe_s)
         return now_s - self._counted_s >= interval_s
 
@@ -144,8 +146,6 @@ class Persistence:
         return True
 
     def _is_enough(self, now_s: float) -> bool:
-        if self._weight is not Weight.WHOLE:
+        if self._weight is not Weight.WHOLE or now_s - (self._failed_s or 0.0) >= self._alone_s:
             return self._counted >= self._patience.cheap_attempts
-        if self._failed_s is None or self._counted < self._patience.attempts:
-            return False
-        return self._proven or now_s - self._failed_s >= self._patience.alone_s
+        return self._proven and self._counted >= self._patience.attempts

@@ -96,7 +96,7 @@ class EventListenerSettings(_Group):
         EventListenerType,
         UpperCase,
         Field(
-            description="`ONCE` or `POLLING`, also as OCEAN__EVENT_LISTENER, plain or JSON; others run as POLLING."
+            description="`ONCE` or `POLLING`; others run as POLLING. Also OCEAN__EVENT_LISTENER (plain, JSON)."
         ),
     ] = EventListenerType.POLLING
     interval_s: Annotated[

@@ -1,4 +1,4 @@
-"""Starts the simulators as their own processes and runs the installed program beside them, as a user would."""
+"""Starts the simulators as processes and runs the installed program beside them, as a user would."""
 
 import json
 import os
@@ -137,7 +137,7 @@ class Stage:
             return Ended(process.returncode, out, err)
 
     def catalog(self) -> dict[str, dict[str, Json]]:
-        """Return what Port holds: blueprint to identifier to entity, without bare placeholders of relations."""
+        """Return what Port holds: blueprint to identifier to entity, bare placeholders left out."""
         held: dict[str, dict[str, Json]] = {}
         for entity in self.port.state()["entities"]:
             if not entity["$placeholder"]:

@@ -115,7 +115,9 @@ def test_blueprint_of_the_user_stays_as_it_is_and_what_it_lacks_is_said(tmp_path
         services = stage.catalog()["pagerdutyService"]
         assert len(services) == 4
         assert {name for one in services.values() for name in one["properties"]} == {"url"}
-        assert "pagerdutyService properties.status: not in the blueprint (4x)" in warnings_of(ended.result)
+        lost = "blueprint pagerdutyService: properties.status dropped: not in the blueprint (4x, first in "
+        assert lost in warnings_of(ended.result)
+        assert ended.result["kinds"]["services"]["writer"]["dropped"] >= 4
         for one in stage.catalog()["pagerdutyIncident"].values():
             assert one["relations"]["pagerdutyService"] in services
 
@@ -158,7 +160,10 @@ def test_mapping_that_port_holds_goes_before_the_default_one(tmp_path: Path) -> 
         assert sorted(ended.result["kinds"]) == ["incidents", "services"]
         assert sorted(stage.blueprints()) == ["pagerdutyIncident", "pagerdutyService"]
         assert "in force: mapping of 'pipeline' in Port" in ended.err
-        assert "pagerdutyIncident properties.responder: not in the blueprint" in warnings_of(ended.result)
+        assert (
+            "blueprint pagerdutyIncident: properties.responder dropped: not in the blueprint"
+            in warnings_of(ended.result)
+        )
 
 
 def test_broken_mapping_in_port_is_a_line_per_mistake_and_nothing_is_created(tmp_path: Path) -> None:

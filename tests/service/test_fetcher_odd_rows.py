@@ -41,8 +41,8 @@ def failure(object_id: str, reason: Reason, detail: str) -> RunFailure:
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        (DEEP, "it is nested too deeply"),
-        (VERY_DEEP, "a value is nested deeper than 256 levels, or is NaN"),
+        (DEEP, "it is nested deeper than 200 levels"),
+        (VERY_DEEP, "a value is nested deeper than 200 levels, or is NaN"),
         ("NaN", "NaN is no JSON number"),
     ],
     ids=["deep", "very-deep", "nan"],
@@ -262,3 +262,25 @@ async def test_as_many_pages_are_in_hand_as_their_size_allows(limit_bytes: int, 
     listed = await bench.list_source(source, concurrency=4, room=PageRoom(limit_bytes))
     assert (listed.result.state, listed.result.fetched) == (KindState.COMPLETE, 1_000)
     assert max(peaks) == peak
+
+
+async def test_page_larger_than_expected_takes_the_room_it_needs() -> None:
+    held: list[int] = []
+
+    class Watched(PageRoom):
+        def release(self, freed_bytes: int) -> None:
+            held.append(-freed_bytes)
+            super().release(freed_bytes)
+
+    rows = [{"id": f"PT{number:03}", "name": "x" * (1 if number < 100 else 500)} for number in range(250)]
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        at = int(request.url.params["offset"])
+        body = {"teams": rows[at : at + 100], "more": at + 100 < 250, "total": 250}
+        return httpx.Response(200, json=body)
+
+    (source,) = plan_sources(mapping(("teams", {})), now=NOW)
+    await answers(reply).list_source(source, room=Watched())
+    grown, given_back = held
+    assert grown > 40_000
+    assert given_back < -50_000

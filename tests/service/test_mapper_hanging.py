@@ -68,7 +68,7 @@ async def given_back(stage: Setting, number: int) -> tuple[int, list[TopicPartit
 
 async def test_a_batch_that_takes_long_is_given_back_with_what_is_done_of_each_partition() -> None:
     entry = an_entry(properties={"n": ".n", "slow": "last(range(100000))"})
-    async with setting(a_mapping(entry), patience_s=0.0) as stage:
+    async with setting(a_mapping(entry), workers=2, patience_s=0.0) as stage:
         turns, done = await given_back(stage, 100)
         changes = await stage.changes()
 

@@ -299,10 +299,11 @@ async def test_values_are_made_to_fit_or_dropped_and_each_way_of_dropping_is_nam
             "relations": {"team": "t", "parts": ["p"]},
         }
         assert await writer.counts(change) == [one(Count.UNCHANGED, coerced=5, dropped=4)]
+        twice = "(2x, first in services Pa)"
         assert writer.core.drops.lines(3) == [
-            "blueprint app: properties.tier dropped: not one of the allowed values (2x, first in services Pa)",
-            "blueprint app: properties.nope dropped: not in the blueprint (2x, first in services Pa)",
-            "blueprint app: relations.parts dropped: left out what is no identifier (2x, first in services Pa)",
+            f"blueprint app: properties.tier dropped: not one of the allowed values {twice}",
+            f"blueprint app: properties.nope dropped: not in the blueprint {twice}",
+            f"blueprint app: relations.parts dropped: left out what is no identifier {twice}",
             "2 more values like these, not named here",
         ]
         # What a run drops is in its result; of a live change nothing but the log tells.

@@ -163,10 +163,26 @@ async def test_refusal_is_waited_out_by_all() -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [{}, {"ratelimit-remaining": "x", "ratelimit-reset": "1"}, {"ratelimit-remaining": "0"}]
+    "broken",
+    [
+        {},
+        {"ratelimit-remaining": "x", "ratelimit-reset": "1"},
+        {"ratelimit-remaining": "0"},
+        *({"ratelimit-remaining": text, "ratelimit-reset": "1"} for text in ("nan", "inf", "1e999", "²")),
+        *({"ratelimit-remaining": "0", "ratelimit-reset": text} for text in ("nan", "inf", "-inf")),
+        *({"ratelimit-limit": text} for text in ("nan", "inf")),
+    ],
 )
 async def test_headers_that_say_nothing_change_nothing(broken: dict[str, str]) -> None:
     budget, _, _ = make()
     await spend(budget)
     budget.observe("/users", broken)
     assert budget.wait_s("/users") == 0
+
+
+@pytest.mark.parametrize("limit", ["nan", "inf", "-inf", "1e999", "²", ""])
+async def test_limit_that_is_no_number_is_the_accounts(limit: str) -> None:
+    budget, _, _ = make()
+    await spend(budget)
+    budget.refuse("/users", {"ratelimit-limit": limit}, 12.5)
+    assert budget.wait_s("/teams") == 12.5

@@ -368,7 +368,7 @@ resources:
             2,
             [
                 "error: m.yaml:4:38: resources[0].selector.apiQueryParams.foo: "
-                "is not a parameter of PagerDuty's list; it takes: …",
+                "is not a parameter of PagerDuty's list of services; it takes: …",
                 "m.yaml: 1 entry, 1 error, 0 warnings",
             ],
         ),
@@ -399,7 +399,17 @@ def test_mapping_check_has_a_document_for_machines(capsys: pytest.CaptureFixture
     assert (document["file"], document["sound"], len(document["problems"])) == ("m.yaml", False, 1)
     problem = document["problems"][0]
     assert (problem["severity"], problem["path"]) == ("error", "resources[0].port.entity.mappings.identifier")
-    assert (problem["line"], len(broken["problems"])) == (7, 1)
+    assert problem["line"] == 7
+    assert (broken["file"], broken["sound"]) == ("broken.yaml", False)
+    assert broken["problems"] == [
+        {
+            "severity": "error",
+            "line": 1,
+            "column": 13,
+            "path": "",
+            "message": "not YAML: expected the node content, but found '<stream end>'; correct it there",
+        }
+    ]
 
 
 @pytest.mark.parametrize(
@@ -411,7 +421,7 @@ def test_mapping_check_has_a_document_for_machines(capsys: pytest.CaptureFixture
         ("", "empty.yaml", "error: empty.yaml: "),
     ],
 )
-def test_mapping_that_cannot_be_read_ends_in_one_line(
+def test_mapping_that_cannot_be_read_is_a_problem_like_any_other(
     capsys: pytest.CaptureFixture[str], make: str, name: str, said: str
 ) -> None:
     Path("m.yaml").write_text(make)
@@ -419,4 +429,5 @@ def test_mapping_that_cannot_be_read_ends_in_one_line(
 
     assert end_of("mapping", "check", name) == 2
     out, err = capsys.readouterr()
-    assert (out, len(err.splitlines()), err[: len(said)]) == ("", 1, said)
+    line, summary = out.splitlines()
+    assert (err, line[: len(said)], summary) == ("", said, f"{name}: 1 error, 0 warnings")

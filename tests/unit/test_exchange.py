@@ -52,6 +52,15 @@ async def test_answer_is_read_whole_in_every_encoding_asked_for(encoding: str) -
     assert "content-encoding" not in found.headers
 
 
+async def test_headers_may_be_of_any_text_and_come_more_than_once() -> None:
+    raw = [(b"X-Odd", "²".encode("latin-1")), (b"x-odd", b"\xff"), (b"Content-Encoding", b"")]
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, headers=raw, content=streamed(b"x")))
+    async with httpx.AsyncClient(transport=transport) as http:
+        found = await exchange(http, "GET", "http://host.test/", timeout_s=5, headers={})
+    assert found.headers.get_list("x-odd") == ["²", "ÿ"]
+    assert found.content == b"x"
+
+
 @pytest.mark.parametrize("chunk_bytes", [7, 10**6])
 async def test_answer_larger_than_the_limit_is_refused(chunk_bytes: int) -> None:
     with pytest.raises(AnswerTooLargeError):

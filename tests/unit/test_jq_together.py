@@ -59,6 +59,8 @@ def test_texts_are_judged_together_as_they_are_alone(texts: list[str]) -> None:
         ('"abc', 'def"'),
         ('"a\\(.b', '.c)"'),
         (".a # said", ".b"),
+        ("(.a # )", "# (\n.b)"),
+        ("(.a + ')'", "'(' + .b)"),
         ("'abc'", ".a | 'x' + .b"),
         ("def f: 1; f", "f"),
         (". as $x | $x", "$x"),

@@ -6,7 +6,16 @@ import pytest
 
 from schemas.mapping import MappingFile
 from shared.errors import ConfigurationError
-from shared.mapping_file import check_mapping, load_mapping, parse_mapping, require_sound
+from shared.jq_text import gives_several
+from shared.mapping_check import line_of
+from shared.mapping_file import (
+    MappingRefusedError,
+    check_mapping,
+    load_mapping,
+    parse_mapping,
+    require_entries,
+    require_sound,
+)
 from shared.mapping_text import Place
 
 SOUND = """\
@@ -107,7 +116,6 @@ def test_the_webhook_format_is_read_with_and_without_root(root: str) -> None:
             ["m.yaml:1:5: not YAML: expected the node content, but found '<stream end>'; correct it there"],
         ),
         ("resources: 3", ["m.yaml:1:12: resources: must be a list"]),
-        ("a: 1\nb: 2\na: 3", ["m.yaml:3:1: the key 'a' is there twice, first in line 1; remove one"]),
         ("a: &a [*a]", ["m.yaml:1:4: an alias that holds itself; write the value out"]),
         ("? [a]\n: b", ["m.yaml:1:3: a key that is no text; put quotes around it"]),
         ("[" * 5000, ["m.yaml: nested too deeply; a mapping has about ten levels"]),
@@ -150,15 +158,123 @@ entityDeletionThreshold: 4
     assert refusal(text) == [
         "m.yaml:2:9: resources[0].kind: must be a kind as PagerDuty writes it:"
         " lower case, digits, `_`, `/`, `-`",
-        "m.yaml:6:21: resources[0].port.entity.mappings.identifier: must be text (a JQ expression)",
         "m.yaml:6:9: resources[0].port.entity.mappings.blueprint: is missing; add it",
+        "m.yaml:6:21: resources[0].port.entity.mappings.identifier: must be text (a JQ expression)",
         "m.yaml:7:15: resources[0].port.entity.mappings.team.rules: is missing; add it",
         "m.yaml:9:13: resources[0].port.entity.mappings.properties.a: must be text (a JQ expression)",
         "m.yaml:10:14: resources[0].port.entity.mappings.properties.b: must be text (a JQ expression)",
         "m.yaml:11:3: resources[1].kind: is missing; add it",
         "m.yaml:11:9: resources[1].port: must be keys with values",
-        "m.yaml:12:26: entityDeletionThreshold: should be less than or equal to 1",
+        "m.yaml:12:26: entityDeletionThreshold: must be at most 1",
     ]
+
+
+def test_every_kind_of_mistake_of_form_is_reported_at_once_in_the_order_of_the_file() -> None:
+    text = """\
+createMissingRelatedEntities: perhaps
+resources:
+- kind: services
+  selector:
+    analyticsMonthsPeriod: 0
+    includeCustomFields: [1]
+    qery: .x
+  port:
+    itemsToPars: .x
+    entity:
+      mappings:
+        identifer: .id
+        blueprint: '"a"'
+        blueprint: '"b"'
+        relations:
+          r: {combinator: '"and"', ruls: [], rules: [{propery: x, operator: x, value: x}]}
+webhookMappings:
+- blueprint: a
+  operation: remove
+  entity: {identifier: .body.id}
+"""
+
+    with pytest.raises(MappingRefusedError) as raised:
+        parse_mapping(text, "m.yaml")
+
+    m = "resources[0].port.entity.mappings"
+    assert [f"{one.severity} {line_of('m', one)}" for one in raised.value.problems] == [
+        "error m:1:31: createMissingRelatedEntities: must be true or false",
+        "error m:5:28: resources[0].selector.analyticsMonthsPeriod: must be at least 1",
+        "error m:6:26: resources[0].selector.includeCustomFields: must be true or false",
+        "warning m:7:11: resources[0].selector.qery: unknown key, ignored; did you mean `query`?",
+        "warning m:9:18: resources[0].port.itemsToPars: unknown key, ignored; did you mean `itemsToParse`?",
+        f"error m:12:20: {m}.identifer: unknown key; did you mean `identifier`?",
+        "error m:14:9: the key 'blueprint' is there twice, first in line 13; remove one",
+        f"warning m:16:42: {m}.relations.r.ruls: unknown key, ignored; did you mean `rules`?",
+        f"error m:16:64: {m}.relations.r.rules[0].propery: unknown key; did you mean `property`?",
+        "error m:19:14: webhookMappings[0].operation: must be 'create' or 'delete'",
+    ]
+    assert str(raised.value).count("\n") == 6
+
+
+def test_a_key_twice_is_reported_beside_the_other_mistakes() -> None:
+    text = changed("title: .title", "title: .title | foo\n          title: .summary")
+    assert lines_of(text) == [
+        f"error m.yaml:12:27: {M}.title: does not compile: foo/0 is not defined; correct the JQ expression",
+        "error m.yaml:13:11: the key 'title' is there twice, first in line 12; remove one",
+    ]
+
+
+def test_every_wrong_parameter_of_every_entry_is_reported() -> None:
+    text = changed("service_ids: [P1]", "service_ids: {a: 1}\n        foo: 1\n        since: soon")
+    params = "resources[0].selector.apiQueryParams"
+    assert [line.split("; it takes")[0] for line in lines_of(text)] == [
+        f"error m.yaml:7:22: {params}.service_ids: must be one text, number or boolean",
+        f"error m.yaml:8:14: {params}.foo: is not a parameter of PagerDuty's list of incidents",
+        f"error m.yaml:9:16: {params}.since: must be an ISO 8601 time such as 2026-01-31T00:00:00Z",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "several"),
+    [
+        (".teams[].id", True),
+        (".teams[]", True),
+        (".[]", True),
+        (".a[].b[0]?", True),
+        (".teams | .[] | .id", True),
+        ("[.teams[].id]", False),
+        (".teams | map(.id)", False),
+        ("first(.teams[].id)", False),
+        ('.teams[].id | select(. == "x")', False),
+        (".teams[0].id", False),
+        ('"[]"', False),
+        (".id", False),
+    ],
+)
+def test_a_path_over_all_items_is_warned_about_since_only_the_first_result_counts(
+    expression: str, several: bool
+) -> None:
+    lines = lines_of(changed("status: .status", f"status: '{expression}'"))
+
+    assert gives_several(expression) is several
+    says = f"may give several values, and only the first is used; write `[{expression}]` for a list"
+    assert lines == ([f"warning m.yaml:15:21: {M}.properties.status: {says}"] if several else [])
+
+
+def test_values_that_pagerduty_does_not_document_are_warned_about() -> None:
+    text = changed("statuses: [triggered, acknowledged]", "statuses: [open, triggered]\n        urgencies: 1")
+    params = "resources[0].selector.apiQueryParams"
+    assert lines_of(text) == [
+        f"warning m.yaml:6:19: {params}.statuses: PagerDuty may refuse open; the values it documents are:"
+        " triggered, acknowledged, resolved",
+        f"warning m.yaml:7:20: {params}.urgencies: PagerDuty may refuse 1; the values it documents are:"
+        " high, low",
+    ]
+
+
+def test_a_mapping_without_entries_is_refused_by_a_sync_in_the_words_of_the_check() -> None:
+    loaded = parse_mapping("resources: []", "m.yaml")
+
+    with pytest.raises(MappingRefusedError) as raised:
+        require_entries(loaded)
+
+    assert lines_of("resources: []") == [f"error {raised.value}"]
 
 
 M = "resources[0].port.entity.mappings"
@@ -230,7 +346,10 @@ M = "resources[0].port.entity.mappings"
             SOUND + "webhookMappings:\n- blueprint: pagerdutyIncident\n  entity: {identifier: .body.id}\n",
             f"error m.yaml:13:22: {M}.blueprint: pagerdutyIncident is also made by a webhook mapping",
         ),
-        ("resources: []", "error m.yaml:1:1: no resources: nothing would be mapped"),
+        (
+            "resources: []",
+            "error m.yaml:1:1: has no entry under `resources`, so there is nothing to sync; add one",
+        ),
     ],
 )
 def test_a_doubtful_mapping_has_one_line_with_place_and_next_step(text: str, says: str) -> None:

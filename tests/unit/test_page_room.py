@@ -63,10 +63,10 @@ async def test_room_is_given_back_when_reading_fails() -> None:
     async def fail() -> None:
         async with room.page(90) as share:
             share.resize(95)
-            raise OSError
+            raise OSError("disk full")
 
     for _ in range(3):
-        with pytest.raises(OSError, match=""):
+        with pytest.raises(OSError, match="disk full"):
             await fail()
     async with asyncio.timeout(5), room.page(100) as share:
         assert share.held_bytes == 100

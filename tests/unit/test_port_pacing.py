@@ -118,6 +118,13 @@ def test_lone_call_is_given_up_only_after_a_while_for_a_probe_tells_little() -> 
     assert failed(persistence, 30.0, probed_well=True) is Verdict.GIVE_UP
 
 
+def test_lone_call_is_given_up_before_a_short_patience_ends_the_run() -> None:
+    persistence = Persistence(Patience(attempts=2, stall_s=20.0), 0.0)
+    verdicts = [failed(persistence, now_s, probed_well=True) for now_s in (0.0, 1.0, 3.0, 4.9)]
+    assert verdicts == [Verdict.AGAIN] * 4
+    assert failed(persistence, 5.0, probed_well=True) is Verdict.GIVE_UP
+
+
 def test_call_whose_like_succeeded_since_it_failed_is_given_up_by_probes() -> None:
     persistence = Persistence(PATIENCE, 0.0)
     assert failed(persistence, 0.0) is Verdict.AGAIN

@@ -282,5 +282,5 @@ def test_event_listeners_of_the_peer_are_accepted_with_one_warning(
 
 def test_unknown_event_listener_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCEAN__EVENT_LISTENER", "CARRIER_PIGEON")
-    with pytest.raises(ConfigurationError, match="OCEAN__EVENT_LISTENER.*POLLING"):
+    with pytest.raises(ConfigurationError, match=r"OCEAN__EVENT_LISTENER.*POLLING"):
         load_settings(None)

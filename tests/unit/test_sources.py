@@ -212,10 +212,10 @@ def test_only_the_kinds_asked_for_are_planned() -> None:
         ([("teams", {}), ("servises", {})], r"resources\[1\]\.kind: 'servises' .* services"),
         (
             [("teams", {"status": "x"})],
-            r"resources\[0\] \(teams\): apiQueryParams\.status is not .* takes: query$",
+            r"^resources\[0\]\.selector\.apiQueryParams\.status: is not .* list of teams; it takes: query$",
         ),
         ([("priorities", {"x": 1})], r"takes: none$"),
-        ([("incidents", {"limit": 5})], r"apiQueryParams\.limit is not a parameter .*include.*statuses"),
+        ([("incidents", {"limit": 5})], r"apiQueryParams\.limit: is not a parameter .*include.*statuses"),
         (
             [("incidents", {"include": ["body"]})],
             r"apiQueryParams\.include: body cannot be included.*acknowledgers",
@@ -226,7 +226,7 @@ def test_only_the_kinds_asked_for_are_planned() -> None:
         ([("incidents", {"date_range": "month"})], r"apiQueryParams\.date_range: takes only `all`"),
         (
             [("incidents", {"since": "2026-05-02", "until": "2026-05-01"})],
-            r"apiQueryParams\.since lies after until",
+            r"apiQueryParams\.since: lies after until",
         ),
         ([("incidents", {"statuses": {"a": 1}})], r"apiQueryParams\.statuses: must be"),
         ([("services", {"query": ["a", "b"]})], r"apiQueryParams\.query: must be one text"),
