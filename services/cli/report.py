@@ -57,6 +57,11 @@ def print_report(console: Console, result: RunResult) -> None:
         console.print(
             f"waited {wait.seconds:.1f} s for {escape(wait.host)}: {escape(wait.cause)} ({wait.times}x)"
         )
+    if result.unmapped or result.unsettled:
+        console.print(
+            f"not finished: {result.unmapped} objects read but not mapped, "
+            f"{result.unsettled} changes neither written nor refused"
+        )
     if result.deletes:
         console.print(f"deletes: {escape(result.deletes)}")
     if result.requests:

@@ -95,9 +95,7 @@ class EventListenerSettings(_Group):
     type: Annotated[
         EventListenerType,
         UpperCase,
-        Field(
-            description="`ONCE` or `POLLING`; others run as POLLING. Also OCEAN__EVENT_LISTENER (plain, JSON)."
-        ),
+        Field(description="`ONCE` or `POLLING`; others run as POLLING. Also as OCEAN__EVENT_LISTENER."),
     ] = EventListenerType.POLLING
     interval_s: Annotated[
         float,
@@ -159,7 +157,8 @@ class MapperSettings(_Group):
 
     workers: Annotated[int, Field(ge=1, le=64, description="Worker processes that run JQ.")] = 1
     batch_timeout_s: Annotated[
-        float, Field(gt=0, le=600, description="Seconds a batch may take in a JQ worker.")
+        float,
+        Field(gt=0, le=600, description="Patience with JQ: one object may take a sixth of it, at least 1 s."),
     ] = 30.0
 
 
