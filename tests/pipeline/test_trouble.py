@@ -82,15 +82,18 @@ def page_rules(**actions: Json) -> list[Json]:
     ]
 
 
-def limited(header: str) -> Json:
-    return {"rate_limited": {"wait_s": RESET_S, "header": header}}
+def limited(header: str, wait_s: int = RESET_S) -> Json:
+    return {"rate_limited": {"wait_s": wait_s, "header": header}}
 
 
 PORT_TROUBLE: dict[str, tuple[list[Json], set[tuple[str, str]]]] = {
     "limit, reset in seconds": (rules(BULK, limited("seconds"), after=3), {("Port", LIMIT)}),
     "limit, reset as epoch": (rules(BULK, limited("epoch"), after=3), {("Port", LIMIT)}),
     "limit, Retry-After in seconds": (rules(BULK, limited("retry-after"), after=3), {("Port", LIMIT)}),
-    "limit, Retry-After as date": (rules(BULK, limited("http-date"), after=3), {("Port", LIMIT)}),
+    "limit, Retry-After as date": (
+        rules(BULK, limited("http-date", RESET_S + 1), after=3),
+        {("Port", LIMIT)},
+    ),
     "502 HTML": (rules(BULK, {"status": 502, "body": PAGE}, after=2, times=4), {("Port", "HTTP 502")}),
     "token ends": (rules(BULK, {"expire_token": True}, after=4), set()),
     "answer lost": (rules(BULK, {"drop_after_store": True}, after=1, times=3), {("Port", LOST)}),

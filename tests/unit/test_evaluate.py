@@ -574,7 +574,8 @@ def test_a_deleted_object_takes_no_entity_along_that_others_make_or_that_it_only
         (b'{"id": 1} x', "the value is not JSON"),
         (b"[]", "the value is a list, not an object"),
         (b"3", "the value is a int, not an object"),
-        (b"[" * 200_000, "the value is nested too deeply"),
+        (b"[" * 200_000, "the value is not JSON: the text ends within a value"),
+        (b"[" * 5_000 + b"]" * 5_000, "the value is not JSON: a value is nested deeper than 200 levels"),
     ],
 )
 def test_a_value_that_is_no_object_is_unreadable(body: bytes, says: str) -> None:
