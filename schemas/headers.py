@@ -111,3 +111,24 @@ def _as_text(value: object) -> str:
 def _instant_text(at: datetime) -> str:
     # The records of a page share the moment of their request.
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class HeaderStamp:
+    """Makes the headers of many records that differ in id and subject only.
+
+    Args:
+        pattern: What they share; it has a subject.
+    """
+
+    def __init__(self, pattern: RecordHeaders) -> None:
+        self._pairs = list(pattern.encode())
+        names = [name for name, _ in self._pairs]
+        self._id_at = names.index(_NAMES["id"])
+        self._subject_at = names.index(_NAMES["subject"])
+
+    def headers(self, record_id: str, subject: str) -> tuple[tuple[str, bytes], ...]:
+        """Return the headers of one record, as `RecordHeaders.encode` would."""
+        pairs = self._pairs.copy()
+        pairs[self._id_at] = (_NAMES["id"], record_id.encode())
+        pairs[self._subject_at] = (_NAMES["subject"], subject.encode())
+        return tuple(pairs)

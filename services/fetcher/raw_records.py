@@ -6,7 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from schemas.headers import Origin, RecordHeaders
+from schemas.headers import PREFIX, HeaderStamp, Origin, RecordHeaders
 from schemas.outcome import Reason
 from schemas.topics import RAW
 from shared.lenient_json import json_bytes
@@ -60,19 +60,19 @@ def build_raw_records(
         made_at: Now.
         omitted: Id of those objects that lack enrichment keys to these keys.
     """
-    shared = RecordHeaders(
-        id="-",
-        source=f"pagerport/{identifier}/fetcher",
-        type=TYPE,
-        subject="-",
-        time=made_at,
-        origin=origin,
-        kind=kind,
-        runid=run_id,
-        observedat=observed_at,
-    ).encode()
-    names = [name for name, _ in shared]
-    id_at, subject_at = names.index("ce_id"), names.index("ce_subject")
+    stamp = HeaderStamp(
+        RecordHeaders(
+            id="-",
+            source=f"pagerport/{identifier}/fetcher",
+            type=TYPE,
+            subject="-",
+            time=made_at,
+            origin=origin,
+            kind=kind,
+            runid=run_id,
+            observedat=observed_at,
+        )
+    )
     unique = f"@{run_id or origin}.{observed_at.timestamp():.6f}"
     built = RawRecords()
     for object_id, row in rows:
@@ -86,11 +86,8 @@ def build_raw_records(
             detail = f"the object has {len(value)} bytes, a record takes {VALUE_LIMIT_BYTES}"
             built.unpublished.append(Unpublished(object_id, Reason.TOO_LARGE, detail))
             continue
-        key = object_id.encode()
-        headers: list[tuple[str, bytes | None]] = [*shared]
-        headers[id_at] = ("ce_id", f"{kind}/{object_id}{unique}".encode())
-        headers[subject_at] = ("ce_subject", key)
+        headers = stamp.headers(f"{kind}/{object_id}{unique}", object_id)
         if object_id in omitted:
-            headers.append(("ce_omitted", ",".join(omitted[object_id]).encode()))
-        built.records.append(NewRecord(topic, key, value, tuple(headers)))
+            headers = (*headers, (PREFIX + "omitted", ",".join(omitted[object_id]).encode()))
+        built.records.append(NewRecord(topic, object_id.encode(), value, headers))
     return built

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from schemas.dead_letter import DeadLetter, LetterFailure
-from schemas.headers import Operation, RecordHeaders
+from schemas.headers import HeaderStamp, Operation, Origin, RecordHeaders
 from schemas.mapping import MappingInForce
 from schemas.outcome import Count, Reason
 from schemas.topics import ENTITIES
@@ -93,6 +93,8 @@ class MapperCore:
         self._omissions = new_omissions() if omissions is None else omissions
         self._known = asyncio.Event()
         self._held: set[TopicPartition] = set()
+        self._stamps: dict[tuple[Operation, Origin, str, str, datetime | None], HeaderStamp] = {}
+        """Of the batch in hand."""
 
     def use(self, mapping: MappingInForce) -> None:
         """Map what is handled from now on by this mapping.
@@ -114,6 +116,7 @@ class MapperCore:
         Raises:
             FatalError: No JQ worker can be started.
         """
+        self._stamps.clear()
         read = self._read(batch.records)
         plan = await self._mapping(batch.leaving)
         if plan is None:
@@ -228,19 +231,29 @@ class MapperCore:
         return Outcome(one.run_id, kind, {Count.FAILED: 1})
 
     def _entity(self, record: Record, headers: RecordHeaders, change: Change, number: int) -> NewRecord:
-        made = RecordHeaders(
-            id=f"{record.topic}/{record.partition}/{record.offset}/{number}",
-            source=self._source,
-            type="pagerport.entity",
-            subject=change.key,
-            time=self._now(),
-            operation=Operation(change.operation),
-            origin=headers.origin,
-            kind=headers.kind,
-            runid=headers.runid,
-            observedat=headers.observedat,
+        made = self._stamp(headers, Operation(change.operation)).headers(
+            f"{record.topic}/{record.partition}/{record.offset}/{number}", change.key
         )
-        return NewRecord(ENTITIES.name, change.key.encode(), change.value, made.encode())
+        return NewRecord(ENTITIES.name, change.key.encode(), change.value, made)
+
+    def _stamp(self, headers: RecordHeaders, operation: Operation) -> HeaderStamp:
+        """Return the stamp for what comes of the objects of one page."""
+        page = (operation, headers.origin, headers.kind, headers.runid, headers.observedat)
+        if page not in self._stamps:
+            pattern = RecordHeaders(
+                id="-",
+                source=self._source,
+                type="pagerport.entity",
+                subject="-",
+                time=self._now(),
+                operation=operation,
+                origin=headers.origin,
+                kind=headers.kind,
+                runid=headers.runid,
+                observedat=headers.observedat,
+            )
+            self._stamps[page] = HeaderStamp(pattern)
+        return self._stamps[page]
 
     def _letter(
         self, record: Record, failures: Sequence[LetterFailure], kind: str, object_id: str, run_id: str

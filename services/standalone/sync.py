@@ -45,7 +45,7 @@ from shared.tasks import all_of
 
 logger = logging.getLogger(__name__)
 
-POLL_S = 0.05
+POLL_S = 0.1
 """Seconds between two looks at the stages: one process, so a look costs next to nothing."""
 MAPPER_BATCH = 500
 WRITER_BATCH = 1000

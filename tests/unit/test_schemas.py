@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from schemas.entity_change import EntityChange
 from schemas.export import EXAMPLES, MESSAGES, SCHEMAS, drift, main, schema_file
-from schemas.headers import RecordHeaders
+from schemas.headers import HeaderStamp, Origin, RecordHeaders
 from schemas.versions import SCHEMA_VERSION
 
 FILES = sorted(EXAMPLES.glob("*/*"))
@@ -172,3 +173,18 @@ def test_entity_is_one_key_whatever_the_change_says() -> None:
         "relation-whose-target-is-found-by-search": b"pagerdutyIncident/Q1ABCDEF23GHIJ",
         "delete-proposed-because-the-selector-no-longer-passes": b"pagerdutyService/PDISABL",
     }
+
+
+def test_stamp_makes_the_headers_that_the_model_would() -> None:
+    pattern = RecordHeaders(
+        id="-",
+        source="pagerport/x/fetcher",
+        type="pagerport.raw",
+        subject="-",
+        time=datetime(2026, 11, 23, tzinfo=UTC),
+        origin=Origin.RESYNC,
+        kind="users",
+        observedat=datetime(2026, 11, 22, tzinfo=UTC),
+    )
+    want = pattern.model_copy(update={"id": "users/PÜ1@7", "subject": "PÜ1"}).encode()
+    assert HeaderStamp(pattern).headers("users/PÜ1@7", "PÜ1") == want
