@@ -79,7 +79,7 @@ def _spare_the_collector() -> None:
     The cycles of httpx's answers hold no bodies, for `shared.http.exchange` reads those itself.
     """
     gc.freeze()
-    gc.set_threshold(30_000, 10, 5)
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def _until_signal(run: Coroutine[Any, Any, int]) -> int:
