@@ -110,7 +110,6 @@ class Conductor:
         self._watch = watch
         self._now = now
         self._sleep = sleep
-        self.result: RunResult | None = None
 
     async def resync(
         self,
@@ -136,7 +135,6 @@ class Conductor:
             creates_missing=mapping.config.create_missing_related_entities,
             searching=searching_entries(mapping.config),
         )
-        self.result = run.result
         run.result.kinds = {source.kind: KindResult() for source in sources}
         run.listings = {source.topic: KindResult() for source in sources}
         run.letters_from = await self._ends([dlq_topic(name) for name in (*run.kind_of, ENTITIES.name)])
