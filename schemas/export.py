@@ -8,10 +8,12 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from schemas.command import Command
 from schemas.dead_letter import DeadLetter
 from schemas.entity_change import EntityChange
 from schemas.headers import RecordHeaders
 from schemas.mapping import MappingFile, MappingInForce
+from schemas.refresh_request import RefreshRequest
 from schemas.run import RunResult
 from schemas.versions import SCHEMA_VERSION
 
@@ -20,11 +22,13 @@ SCHEMAS = Path(__file__).parent / "json"
 EXAMPLES = Path(__file__).parent / "examples"
 
 MESSAGES: dict[str, type[BaseModel]] = {
+    "command": Command,
     "dead-letter": DeadLetter,
     "entity-change": EntityChange,
     "mapping-file": MappingFile,
     "mapping-in-force": MappingInForce,
     "record-headers": RecordHeaders,
+    "refresh-request": RefreshRequest,
     "run-result": RunResult,
 }
 """Name of each message, as its schema's file and its folder of examples are called."""

@@ -1,0 +1,1 @@
+"""Decides what a run may delete, and publishes these deletes."""
