@@ -1,21 +1,15 @@
-"""Builds the clients of PagerDuty and Port from the settings."""
+"""Opens the clients of PagerDuty and Port for one process that has need of both."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 
-from services.fetcher.budget import RateBudget
-from shared.http.client import build_client, tls_context
+from services.fetcher.opening import open_pagerduty
 from shared.http.waits import WaitLedger
 from shared.pagerduty.client import PagerDutyClient
-from shared.pagerduty.client import Patience as PagerDutyPatience
 from shared.port.client import PortClient
-from shared.port.datasource import user_agent
-from shared.port.persistence import Patience as PortPatience
-from shared.port.planning import PlanningPortClient
-from shared.port.transport import Credentials, PortTransport
+from shared.port.opening import open_port
 from shared.settings import Settings
 
 
@@ -49,42 +43,8 @@ async def open_clients(
     Raises:
         ConfigurationError: The CA file or the identifier cannot be used.
     """
-    tls = tls_context(settings.http.ca_file)
-    agent = user_agent(version("pagerport"), settings.integration.identifier)
-    port_client = PlanningPortClient if dry_run else PortClient
-    timeout_s, stall_s = settings.http.request_timeout_s, settings.sync.stall_timeout_s
     async with (
-        build_client(
-            user_agent=agent, tls=tls, connections=settings.pagerduty.concurrency, timeout_s=timeout_s
-        ) as to_pagerduty,
-        build_client(
-            user_agent=agent, tls=tls, connections=settings.port.concurrency, timeout_s=timeout_s
-        ) as to_port,
+        open_pagerduty(settings, waits) as pagerduty,
+        open_port(settings, waits, dry_run=dry_run) as port,
     ):
-        yield Clients(
-            PagerDutyClient(
-                to_pagerduty,
-                base_url=settings.integration.config.api_url,
-                token=settings.integration.config.token.get_secret_value(),
-                user_agent=agent,
-                budget=RateBudget(waits, per_minute=settings.pagerduty.requests_per_minute),
-                waits=waits,
-                now=now,
-                patience=PagerDutyPatience(request_timeout_s=timeout_s, stall_timeout_s=stall_s),
-                concurrency=settings.pagerduty.concurrency,
-            ),
-            port_client(
-                PortTransport(
-                    to_port,
-                    base_url=settings.port.base_url,
-                    credentials=Credentials(
-                        settings.port.client_id, settings.port.client_secret.get_secret_value()
-                    ),
-                    user_agent=agent,
-                    waits=waits,
-                    patience=PortPatience(request_timeout_s=timeout_s, stall_s=stall_s),
-                    concurrency=settings.port.concurrency,
-                ),
-                identifier=settings.integration.identifier,
-            ),
-        )
+        yield Clients(pagerduty, port)

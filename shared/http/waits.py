@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from schemas.run import Wait
 
+RATE_LIMIT = "rate limit"
+"""Cause of a wait that the host asked for: it is well."""
 SLOW_S = 3.0
 """A request that has no answer for this long is something that is waited for."""
 _NO_ANSWER = "no answer yet"
@@ -104,6 +106,15 @@ class WaitLedger:
             return None
         since_s, host, cause = min(going_on)
         return f"{host} ({cause}) for {now_s - since_s:.0f} s"
+
+    def ongoing(self, host: str) -> list[tuple[str, float]]:
+        """Return what a host is waited for now: each cause, and for how many seconds."""
+        now_s = self._clock()
+        return [
+            (cause, now_s - entry.since_s)
+            for (of, cause), entry in self._entries.items()
+            if of == host and entry.waiting
+        ]
 
     def _entry(self, host: str, cause: str) -> _Entry:
         return self._entries.setdefault((host, cause), _Entry())

@@ -7,10 +7,10 @@ import orjson
 
 from shared.http.backoff import parse_wait_s
 from shared.http.exchange import AnswerTooLargeError
+from shared.http.waits import RATE_LIMIT
 from shared.port.answer import Answer
 
 UNREADABLE = "unreadable answer"
-RATE_LIMIT = "rate limit"
 TOO_LARGE = "answer too large"
 _TRANSIENT = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS})
 _HINT_LIMIT_CHARS = 200

@@ -14,7 +14,7 @@ from shared.errors import ConfigurationError, FatalError, RetryableError
 from shared.http.backoff import Backoff
 from shared.http.exchange import exchange
 from shared.http.pause import pause
-from shared.http.waits import WaitLedger
+from shared.http.waits import RATE_LIMIT, WaitLedger
 from shared.log.interface import Clock, Sleep
 from shared.port.answer import Answer
 from shared.port.pacing import Pacer
@@ -336,7 +336,7 @@ class PortTransport:
                 return
             self._slots.release()
             if delay_s > 0:
-                await self.pause("rate limit", delay_s, leaving)
+                await self.pause(RATE_LIMIT, delay_s, leaving)
             else:
                 await self._answered.wait()
 

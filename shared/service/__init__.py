@@ -1,0 +1,1 @@
+"""Runs a service as a process: its ASGI app with health, metrics and graceful end."""
