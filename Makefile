@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt bench bench-memory bench-limit clean
+.PHONY: help setup demo up down logs test check fmt bench bench-memory bench-limit clean
 
 help: ## show this help
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,16 @@ $(READY): pyproject.toml constraints.txt tools/find_python.sh
 demo: $(READY) ## run a full sync between two bundled simulators, with its progress display
 	@$(BIN)/pagerport demo
 
+up: ## start Kafka and the services with docker compose; without .env the demo with its simulators
+	@docker compose $$(test -f .env || echo --profile demo) up --build --detach --wait
+	@docker compose ps
+
+down: ## stop what `make up` started; Kafka's data stays until `docker compose down --volumes`
+	@docker compose --profile demo down
+
+logs: ## follow the log lines of the services
+	@docker compose logs --follow fetcher gateway mapper writer
+
 test: $(READY) ## run all tests
 	@$(BIN)/pytest
 
@@ -34,6 +44,7 @@ check: $(READY) ## format, lint, types, layers, schemas and docs: all without ch
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.export --check
 	$(BIN)/python -m tools.readme_tables --check
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 
 fmt: $(READY) ## format, mend what can be mended, make schemas and README tables anew
 	$(BIN)/ruff format .

@@ -1,4 +1,4 @@
-"""A simulator's process serves on a local port, says so in one line, and never outlives its parent."""
+"""A simulator's process serves on a port, says so in one line, and never outlives its parent."""
 
 import argparse
 import asyncio
@@ -23,10 +23,11 @@ HOST = "127.0.0.1"
 
 
 def add_process_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every simulator process has: `--port` and `--parent-pid`."""
+    """Add the options that every simulator process has: `--host`, `--port` and `--parent-pid`."""
     parser.add_argument(
-        "--port", type=int, default=0, help="port on 127.0.0.1; 0 takes any free one (default)"
+        "--host", default=HOST, help=f"address to listen on (default {HOST}; in a container 0.0.0.0)"
     )
+    parser.add_argument("--port", type=int, default=0, help="port; 0 takes any free one (default)")
     parser.add_argument(
         "--parent-pid", type=int, default=None, help="end when the process of this id is gone"
     )
@@ -38,14 +39,20 @@ def url_line(url: str) -> str:
 
 
 def serve(
-    app: ASGIApp, port: int = 0, ready_line: Callable[[str], str] = url_line, *, parent_pid: int | None = None
+    app: ASGIApp,
+    port: int = 0,
+    ready_line: Callable[[str], str] = url_line,
+    *,
+    host: str = HOST,
+    parent_pid: int | None = None,
 ) -> None:
     """Serve until SIGTERM, SIGINT or the end of the parent process; then return, so that the process exits 0.
 
     Args:
         app: The simulator.
-        port: Port on 127.0.0.1; 0 takes any free one.
+        port: 0 takes any free one.
         ready_line: Makes the one line printed on stdout, once connections are accepted, from the base URL.
+        host: Address to listen on.
         parent_pid: The process whose end is the end of this one too; looked for once a second.
 
     Raises:
@@ -54,8 +61,8 @@ def serve(
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     with listener:
-        listener.bind((HOST, port))
-        line = ready_line(f"http://{HOST}:{listener.getsockname()[1]}")
+        listener.bind((host, port))
+        line = ready_line(f"http://{host}:{listener.getsockname()[1]}")
         connections: dict[Any, asyncio.Transport] = {}
         config = uvicorn.Config(
             _with_reset(app, connections),

@@ -60,8 +60,10 @@ def _sync(
             print(failure_document("failed", error_lines(error)))
         raise
     from services.cli.sync_run import SyncScreen
+    from shared.allocator import return_large_blocks
 
     _spare_the_collector()
+    return_large_blocks()
     screen = SyncScreen(settings, as_json=json, keep=keep, dry_run=dry_run)
     sys.exit(asyncio.run(_until_signal(screen.run(mapping, kind or None))))
 

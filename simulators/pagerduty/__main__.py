@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
             requests_per_minute=options.requests_per_minute,
             analytics_per_day=options.analytics_per_day,
         )
-        serve(app, options.port, parent_pid=options.parent_pid)
+        serve(app, options.port, host=options.host, parent_pid=options.parent_pid)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"simulators.pagerduty: {error}\n")
         return 2

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, RefusedError) as error:
         sys.stderr.write(f"simulated Port: {error}\n")
         return 2
-    serve(app, options.port, parent_pid=options.parent_pid)
+    serve(app, options.port, host=options.host, parent_pid=options.parent_pid)
     if options.state is not None:
         options.state.write_bytes(orjson.dumps(app.state.snapshot()))
     return 0
