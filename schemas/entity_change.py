@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 from schemas.headers import Operation
 from schemas.versions import SCHEMA_VERSION
@@ -67,7 +67,16 @@ class EntityChange(BaseModel):
     merge: Annotated[bool, Field(description="Update only what is sent (true) or the whole entity.")] = True
     create_missing_related_entities: bool = True
     delete_dependents: bool = False
-    reason: Annotated[str, Field(description="Why a delete: `selector`, `object_deleted`, `absent`.")] = ""
+    reason: Annotated[
+        str, Field(description="Why a delete: `selector`, `object_deleted`, `previous` mapping, `absent`.")
+    ] = ""
+    unless_updated_since: Annotated[
+        AwareDatetime | None,
+        Field(
+            description="Of a sweep's delete: when its run began, in Port's time. An entity that was updated "
+            "since then stays."
+        ),
+    ] = None
     source: ChangeSource
 
     def key(self) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from schemas.command import Command
+from schemas.complete_listing import CompleteListing
 from schemas.dead_letter import DeadLetter
 from schemas.entity_change import EntityChange
 from schemas.headers import RecordHeaders
@@ -23,6 +24,7 @@ EXAMPLES = Path(__file__).parent / "examples"
 
 MESSAGES: dict[str, type[BaseModel]] = {
     "command": Command,
+    "complete-listing": CompleteListing,
     "dead-letter": DeadLetter,
     "entity-change": EntityChange,
     "mapping-file": MappingFile,

@@ -59,6 +59,13 @@ class RecordHeaders(BaseModel):
     omitted: Annotated[
         tuple[str, ...], Field(description="Enrichment keys that could not be had this time.")
     ] = ()
+    confirmed: Annotated[
+        bool,
+        Field(
+            description="An operator has released a delete that was held, and the object was asked for since "
+            "then: a delete that comes of it passes the breaker. Only `true` travels."
+        ),
+    ] = False
 
     def encode(self) -> tuple[tuple[str, bytes], ...]:
         """Return the headers as they travel, in a stable order."""
@@ -100,8 +107,10 @@ _NAMES: Final = {name: PREFIX + name for name in RecordHeaders.model_fields}
 
 def _as_text(value: object) -> str:
     """Return a value as a header has it; empty: the header is left out."""
-    if value is None:
+    if value is None or value is False:
         return ""
+    if value is True:
+        return "true"
     if isinstance(value, datetime):
         return _instant_text(value)
     return ",".join(value) if isinstance(value, tuple) else str(value)

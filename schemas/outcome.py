@@ -39,13 +39,16 @@ class Count(StrEnum):
     """Relation target missing; a dead letter."""
     DELETED = "deleted"
     NOT_DELETED = "not_deleted"
-    """Deletes proposed by a run, which only a sweep carries out."""
+    """Deletes that had nothing of ours to delete, or were not to be carried out: proposed by a run (only its
+    sweep deletes), held by the breaker, or overtaken by an update."""
     COERCED = "coerced"
     """Values that took the form their blueprint wants, and lost nothing."""
     PLANNED = "planned"
     """Changes that a dry run would have written, or carried out as deletes."""
     DROPPED = "dropped"
     """Values that were not sent, since they can never fit their blueprint."""
+    UNJUDGED = "unjudged"
+    """Objects with an entry that reads what could not be had: whether it takes them is not known."""
 
 
 FAILING = (Count.FAILED, Count.REJECTED, Count.UNMET)
@@ -77,5 +80,7 @@ class Reason(StrEnum):
     """Port refused the entity for good (422 and the like)."""
     RETRIES_EXHAUSTED = "retries_exhausted"
     """Port went on failing for this item while it accepted others."""
+    DELETE_HELD = "delete_held"
+    """A live delete beyond what passes in ten minutes; `pagerport release` has it confirmed."""
     NO_ID = "no_id"
     """A row of a list without an id."""

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from schemas.outcome import FAILING, Count, Reason
 from schemas.run_plan import RunPlan
+from schemas.run_sweep import RunSweep
 from schemas.versions import SCHEMA_VERSION
 
 FAILURE_LIMIT = 1000
@@ -18,13 +19,23 @@ KIND_FAILURE_LIMIT = 100
 class RunState(StrEnum):
     """Where a run stands."""
 
+    WAITING = "waiting"
+    """Asked for; it starts when the run in hand is over."""
     LISTING = "listing"
     MAPPING = "mapping"
     WRITING = "writing"
+    SWEEPING = "sweeping"
+    """Everything is written; what is gone is being deleted."""
     COMPLETED = "completed"
     COMPLETED_WITH_FAILURES = "completed_with_failures"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+
+
+ENDED = frozenset(
+    {RunState.COMPLETED, RunState.COMPLETED_WITH_FAILURES, RunState.FAILED, RunState.INTERRUPTED}
+)
+"""States that a run does not leave."""
 
 
 class KindState(StrEnum):
@@ -69,7 +80,17 @@ class KindResult(BaseModel):
         int | None, Field(description="Objects PagerDuty says there are; null: it does not say.")
     ] = None
     fetched: Annotated[int, Field(description="Distinct objects read and published.")] = 0
+    superseded: Annotated[
+        int, Field(description="Objects not published again: a live change had brought a newer version.")
+    ] = 0
     duplicates: Annotated[int, Field(description="Rows read again because pages shifted.")] = 0
+    ids_digest: Annotated[
+        str,
+        Field(
+            description="Sum of the hashes of the ids read, hexadecimal: readings with the same one have "
+            "read the same objects. Empty: it was not read to its end."
+        ),
+    ] = ""
     requests: Annotated[int, Field(description="Requests to PagerDuty, retries included.")] = 0
     warnings: Annotated[
         list[str], Field(description="What could not be had of its objects, and why; the kind is complete.")
@@ -117,8 +138,27 @@ class RunResult(BaseModel):
     state: RunState = RunState.LISTING
     attempt: int = 1
     mapping_version: int = 0
-    started_at: AwareDatetime
+    started_at: Annotated[AwareDatetime, Field(description="While it waits: when it was asked for.")]
     ended_at: AwareDatetime | None = None
+    commands: Annotated[
+        list[str], Field(description="Ids of the commands that this run answers, or that ended it.")
+    ] = Field(default_factory=list)
+    asked_by: Annotated[
+        list[str], Field(description="`command line`, `schedule`, `mapping`, …: everybody who asked for it.")
+    ] = Field(default_factory=list)
+    only_kinds: Annotated[
+        list[str], Field(description="The run is of these kinds only; empty: of all that the mapping has.")
+    ] = Field(default_factory=list)
+    noted: Annotated[
+        dict[str, dict[int, int]],
+        Field(
+            description="Topic to partition to end offset when the run began, so that another process can "
+            "go on with it."
+        ),
+    ] = Field(default_factory=dict)
+    port_started_at: Annotated[
+        AwareDatetime | None, Field(description="When the run began in Port's time; null: not known.")
+    ] = None
     kinds: dict[str, KindResult] = Field(default_factory=dict)
     failure_count: Annotated[int, Field(description="All failures, also those past the list's limit.")] = 0
     unmapped: Annotated[int, Field(description="Objects read but not mapped when the run ended early.")] = 0
@@ -138,6 +178,9 @@ class RunResult(BaseModel):
     requests: Annotated[dict[str, int], Field(description="Requests per third party.")] = Field(
         default_factory=dict
     )
+    sweep: Annotated[
+        RunSweep | None, Field(description="What became of entities that look gone; null: not judged.")
+    ] = None
     deletes: Annotated[str, Field(description="What the run did about deletes, in words.")] = ""
     error: Annotated[str, Field(description="Why the run failed as a whole, and the next step.")] = ""
 
@@ -145,3 +188,23 @@ class RunResult(BaseModel):
     def green(self) -> bool:
         """Whether everything the run set out to do is done."""
         return self.state is RunState.COMPLETED
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over, however it ended."""
+        return self.state in ENDED
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all kinds of the mapping take part."""
+        return not self.only_kinds
+
+    @property
+    def stamp(self) -> str:
+        """What the records of this attempt carry as their run id.
+
+        It is greater with each attempt of a resync, so that the stages begin to count anew; a replay goes on
+        where the process before has left it.
+        """
+        is_first = self.attempt == 1 or self.type == "replay"
+        return self.run_id if is_first else f"{self.run_id}+{self.attempt:03}"

@@ -1,12 +1,13 @@
 """States what the runtime and a service's core promise each other."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from shared.log.interface import Record
+from shared.log.interface import Record, TopicPartition
 from shared.outcome import Outcome
+from shared.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +18,13 @@ class Batch:
         records: Raw records; nothing of them is trusted.
         leaving: Set when the partitions are being taken away or the process stops: a core that waits for a
             third party gives up at once and returns None for what is not done.
+        progress: What is committed for each partition of this member, also those without a record here; not
+            to be changed. Empty: there is no group.
     """
 
     records: Sequence[Record]
     leaving: asyncio.Event
+    progress: Mapping[TopicPartition, Progress] = field(default_factory=dict)
 
 
 class Core(Protocol):

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
@@ -11,7 +12,7 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.dead_letter import DETAIL_LIMIT_CHARS, PREFIX, DeadLetter, LetterFailure
-from schemas.topics import DLQ_PREFIX, dlq_topic
+from schemas.topics import DEAD_LETTERS, DLQ_PREFIX, dlq_topic
 from shared.log.interface import NewRecord, Record
 
 FAILURES_LISTED: Final = 20
@@ -25,6 +26,7 @@ _COUNT: Final = PREFIX + "failure_count"
 _VALUE: Final = PREFIX + "value"
 _KEY: Final = PREFIX + "original_key"
 _NULL: Final = b"null"
+_CUT: Final = b"cut"
 
 Header = tuple[str, bytes | None]
 
@@ -41,13 +43,25 @@ def dead_letter_record(record: Record, letter: DeadLetter) -> NewRecord:
     """Return the record that holds a failed record in its dead-letter topic.
 
     The original value and headers stay as they are; ours follow them, the first of them `dlq_topic`. A null
-    value would read as the closing of a letter: it becomes an empty one marked by `dlq_value: null`.
+    value would read as the closing of a letter: it becomes an empty one marked by `dlq_value: null`. What is
+    too large for a letter, and can only be a foreign record, loses its value (`dlq_value: cut`), and where
+    that is not enough its headers and key too.
 
     Args:
         record: The record as it was read, possibly broken in any part.
         letter: What went wrong. Details and names longer than their limits are cut, failures past
             `FAILURES_LISTED` are only counted; an empty `original_key` is taken from the record.
     """
+    found = _record(record, letter)
+    if _size_bytes(found) > DEAD_LETTERS.max_message_bytes:
+        found = _record(replace(record, value=b""), letter, is_cut=True)
+    if _size_bytes(found) > DEAD_LETTERS.max_message_bytes:
+        bare = replace(record, key=None, value=b"", headers=())
+        found = _record(bare, letter.model_copy(update={"original_key": ""}), is_cut=True)
+    return found
+
+
+def _record(record: Record, letter: DeadLetter, *, is_cut: bool = False) -> NewRecord:
     listed = [_bounded(failure).model_dump(mode="json") for failure in letter.failures[:FAILURES_LISTED]]
     original_key = letter.original_key or base64.b64encode(record.key or b"").decode()
     texts = {
@@ -56,22 +70,28 @@ def dead_letter_record(record: Record, letter: DeadLetter) -> NewRecord:
         "offset": str(letter.offset),
         "stage": letter.stage,
         "failures": orjson.dumps(listed).decode(),
-        "kind": letter.kind,
+        "kind": letter.kind[:NAME_LIMIT_CHARS],
         "object_id": letter.object_id[:NAME_LIMIT_CHARS],
-        "run_id": letter.run_id,
+        "run_id": letter.run_id[:NAME_LIMIT_CHARS],
         "failed_at": letter.failed_at.astimezone(UTC).isoformat(),
         "original_key": original_key,
         "failure_count": str(len(letter.failures)),
     }
     ours: list[Header] = [(PREFIX + name, text.encode("utf-8", "replace")) for name, text in texts.items()]
-    if record.value is None:
-        ours.append((_VALUE, _NULL))
+    if record.value is None or is_cut:
+        ours.append((_VALUE, _CUT if is_cut else _NULL))
     return NewRecord(
         topic=dlq_topic(record.topic),
         key=letter.key(),
         value=b"" if record.value is None else record.value,
         headers=(*record.headers, *ours),
     )
+
+
+def _size_bytes(record: NewRecord) -> int:
+    """Return what counts against the limit of a topic."""
+    headers = sum(len(name.encode("utf-8", "replace")) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
 
 
 def read_dead_letter(record: Record) -> DeadLetter:
@@ -135,9 +155,18 @@ def original_record(record: Record) -> Record:
 
 def resolution_record(letter: DeadLetter, resolution: Resolution, *, resolved_at: datetime) -> NewRecord:
     """Return the record that closes a letter: same key, null value, and why."""
+    return _closing(dlq_topic(letter.topic), letter.key(), resolution, resolved_at)
+
+
+def closing_record(record: Record, resolution: Resolution, *, resolved_at: datetime) -> NewRecord:
+    """Return the record that closes what a record in a dead-letter topic holds, be it readable or not."""
+    return _closing(record.topic, record.key, resolution, resolved_at)
+
+
+def _closing(topic: str, key: bytes | None, resolution: Resolution, resolved_at: datetime) -> NewRecord:
     return NewRecord(
-        topic=dlq_topic(letter.topic),
-        key=letter.key(),
+        topic=topic,
+        key=key,
         value=None,
         headers=(
             (RESOLUTION, resolution.value.encode()),

@@ -67,6 +67,11 @@ class Enrichment:
 NO_ENRICHMENT: Final = Enrichment()
 
 
+def switched_on(kind: str, selector: Selector) -> frozenset[str]:
+    """Return the keys that objects of a kind are given where an expression of the entry names them."""
+    return frozenset(key for key, is_on in _SWITCHES.get(kind, {}).items() if is_on(selector))
+
+
 def read_enrichment(resource: Resource) -> Enrichment:
     """Return what one entry needs."""
     selector, texts = resource.selector, list(_texts((resource.selector.query, resource.port)))

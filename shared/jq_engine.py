@@ -5,6 +5,9 @@ from functools import lru_cache
 from typing import Any, Final, Protocol
 
 import jq
+import orjson
+
+from shared.lenient_json import json_bytes, read_leniently
 
 Json = Any
 """Foreign JSON: whatever an expression gives."""
@@ -51,8 +54,19 @@ class Program(Protocol):
 class Engine(Protocol):
     """A JQ implementation."""
 
+    @property
+    def is_libjq(self) -> bool:
+        """Whether it is the one that native forms are proven to be equal to."""
+
     def compile(self, text: str) -> Program:
         """Compile an expression as the user wrote it.
+
+        Raises:
+            ExpressionError: It does not compile.
+        """
+
+    def compile_source(self, source: str) -> Program:
+        """Compile a whole program as it is.
 
         Raises:
             ExpressionError: It does not compile.
@@ -61,6 +75,8 @@ class Engine(Protocol):
 
 class LibjqEngine:
     """The `jq` package: libjq 1.8, in this process. `env` reads the environment: run where that is empty."""
+
+    is_libjq: Final = True
 
     def compile(self, text: str) -> "LibjqProgram":
         """Compile an expression; single-quoted strings are read as the peer reads them.
@@ -74,16 +90,17 @@ class LibjqEngine:
         """Compile a whole program as it is.
 
         Raises:
-            ExpressionError: It does not compile; places are those in `source`.
+            ExpressionError: It does not compile.
         """
         try:
-            return LibjqProgram(jq.compile(source))
+            # As text, numbers stay as they were written: the package makes a double of each.
+            return LibjqProgram(jq.compile(f"first(\n{source}\n) | tojson"))
         except ValueError as error:
             raise _compile_error(str(error)) from None
 
 
 class LibjqProgram:
-    """A program of libjq."""
+    """A program of libjq whose output is the JSON text of what the expression gives."""
 
     def __init__(self, program: Any) -> None:  # noqa: ANN401 - the package has no types
         self._program = program
@@ -91,11 +108,27 @@ class LibjqProgram:
     def first(self, document_json: str) -> list[Json]:
         """Run over a document up to the first output; see `Program`."""
         try:
-            return [self._program.input_text(document_json).first()]
+            text: str = self._program.input_text(document_json).first()
         except StopIteration:
             return []
         except ValueError as error:
             raise ExpressionError(_one_line(str(error))) from None
+        try:
+            return [orjson.loads(text)]
+        except ValueError:
+            return [_loaded(text)]
+
+
+def _loaded(text: str) -> Json:
+    """Read what libjq wrote and a strict parser refuses: a number out of range.
+
+    Raises:
+        ExpressionError: It is nested too deeply.
+    """
+    try:
+        return orjson.loads(json_bytes(read_leniently(text)))
+    except ValueError as error:
+        raise ExpressionError(f"what it gives cannot be read: {_one_line(str(error))}") from None
 
 
 def enclose(text: str) -> str:

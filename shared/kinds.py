@@ -72,6 +72,8 @@ class Kind:
         counts: Whether the list takes `total=true`.
         parameters: What may stand in `apiQueryParams`, less paging and `include`.
         includes: What may stand in `apiQueryParams.include`.
+        single_includes: Those of them that the GET of one object takes, too.
+        single_parameters: Parameters, as they travel, that it takes, too.
         time_filter: Set where since and until cut the list, so that it can be read in windows.
         defaults: Query parameters we send unless the mapping gives others.
         implied: What an entry with any `apiQueryParams` also asks for, unless it says otherwise, so that
@@ -92,6 +94,8 @@ class Kind:
     counts: bool
     parameters: Mapping[str, Form]
     includes: tuple[str, ...] = ()
+    single_includes: tuple[str, ...] = ()
+    single_parameters: frozenset[str] = frozenset()
     time_filter: TimeFilter | None = None
     defaults: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     implied: Mapping[str, JsonValue] = field(default_factory=lambda: MappingProxyType({}))
@@ -133,6 +137,8 @@ def _kind(
     takes: str = "",
     include: str = "",
     single: str | None = None,
+    single_include: str | None = None,
+    single_takes: str = "",
     wrapper: str = "",
     identify: Callable[[Any], str | None] = _BY_ID,
     page_limit: int | None = None,
@@ -146,7 +152,8 @@ def _kind(
 ) -> Kind:
     """Build a row of the table.
 
-    `takes` names parameters as the API does, lists with `[]`. A `page_limit` of None is the usual one of the
+    `takes` names parameters as the API does, lists with `[]`. The GET of one object takes the includes of the
+    list unless `single_include` says otherwise. A `page_limit` of None is the usual one of the
     paging style, 0 means that the list takes no `limit`.
     """
     if page_limit is None:
@@ -166,6 +173,8 @@ def _kind(
             }
         ),
         includes=tuple(include.split()),
+        single_includes=tuple((include if single_include is None else single_include).split()),
+        single_parameters=frozenset(single_takes.split()),
         time_filter=time_filter,
         defaults=MappingProxyType(dict(defaults or {})),
         implied=MappingProxyType(dict(implied or {})),
@@ -194,7 +203,7 @@ _UTC = {"time_zone": "UTC"}
 
 _TABLE = (
     _kind("abilities", _N, identify=of_text),
-    _kind("addons", _C, single="addon", takes="service_ids[] filter", include="services"),
+    _kind("addons", _C, single="addon", takes="service_ids[] filter", include="services", single_include=""),
     _kind("alert_grouping_settings", _A, single="alert_grouping_setting", takes="service_ids[]"),
     _kind(
         "audit/records",
@@ -214,7 +223,14 @@ _TABLE = (
         single="invocation",
         takes="invocation_state not_invocation_state incident_id action_id",
     ),
-    _kind("automation_actions/runners", _K, single="runner", takes="name", include="associated_actions"),
+    _kind(
+        "automation_actions/runners",
+        _K,
+        single="runner",
+        takes="name",
+        include="associated_actions",
+        single_include="",
+    ),
     _kind("business_services", _C, single="business_service"),
     _kind("business_services/impactors", _N, takes="ids[]"),
     _kind("business_services/impacts", _N, wrapper="services", takes="additional_fields[] ids[]"),
@@ -251,7 +267,14 @@ _TABLE = (
         takes="query extension_object_id extension_schema_id",
         include="extension_objects extension_schemas",
     ),
-    _kind("incident_workflows", _C, single="incident_workflow", takes="query", include="steps team"),
+    _kind(
+        "incident_workflows",
+        _C,
+        single="incident_workflow",
+        takes="query",
+        include="steps team",
+        single_include="",
+    ),
     _kind("incident_workflows/actions", _K, single="action", takes="keyword"),
     _kind("incident_workflows/triggers", _K, single="trigger", takes=_TRIGGER),
     _kind(
@@ -275,6 +298,7 @@ _TABLE = (
         single="log_entry",
         takes="time_zone since until is_overview team_ids[]",
         include="incidents services channels teams",
+        single_takes="time_zone",
         time_filter=TimeFilter(default_days=30, max_days=180),
         defaults=_UTC,
     ),
@@ -318,6 +342,8 @@ _TABLE = (
         single="schedule",
         takes="query time_zone include_next_oncall_for_user since until team_ids[]",
         include="schedule_layers overrides_subschedule final_schedule",
+        single_include="",
+        single_takes="time_zone since until include_next_oncall_for_user",
     ),
     _kind(
         "services",

@@ -16,7 +16,7 @@ _PAGE_LEVELS: Final = OBJECT_LEVELS + 2
 _BRACKETS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[\]{}]', re.DOTALL)
 _HALVES: Final = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _STRING: Final = re.compile(
-    r'(?P<id>"(?:[^"\\]*_)?id"\s*:\s*)?+"(?P<text>[^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL
+    r'(?P<id>"(?:[^"\\]*_)?id"\s*+:\s*+)?"(?P<text>[^"\\]*+(?:\\.[^"\\]*+)*+)"', re.DOTALL
 )
 _ESCAPE: Final = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
+from shared.log_repeats import Repeats
 from shared.redaction import Redactor
 
 _RUN_ID: Final[ContextVar[str]] = ContextVar("run_id", default="")
@@ -25,6 +26,8 @@ CHATTY_LOGGERS: Final = (
     "uvicorn.error",
 )
 """Loggers of libraries that tell of every healthy step; from them only warnings pass."""
+REPEATING_LOGGERS: Final = ("aiokafka",)
+"""Loggers of libraries that write dozens of lines a second while their server is away."""
 _OWN_ATTRIBUTES: Final = frozenset(
     vars(logging.LogRecord("", 0, "", 0, "", (), None)).keys() | {"message", "asctime", "taskName"}
 )
@@ -80,11 +83,15 @@ class RedactingHandler(logging.Handler):
         super().__init__()
         self.redactor = redactor
         self._stream = stream
+        self._repeats = Repeats(REPEATING_LOGGERS)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record; a line that cannot be made or written is never worth a crash."""
+        left_out = self._repeats.left_out(record)
+        if left_out is None:
+            return
         try:
-            line = self.format(self._masked(record))
+            line = self.format(self._masked(record, left_out))
         except Exception as error:  # noqa: BLE001 - logging's default shows the arguments, unmasked
             line = f"log line of {record.pathname}:{record.lineno} is broken: {type(error).__name__}"
         with suppress(OSError, ValueError):
@@ -92,9 +99,11 @@ class RedactingHandler(logging.Handler):
             stream.write(line + "\n")
             stream.flush()
 
-    def _masked(self, record: logging.LogRecord) -> logging.LogRecord:
+    def _masked(self, record: logging.LogRecord, left_out: int) -> logging.LogRecord:
         masked = copy.copy(record)
         masked.msg, masked.args = self.redactor.text(_one_line(record.getMessage())), None
+        if left_out:
+            masked.msg += f" ({left_out} more like this were left out)"
         if record.exc_info and record.exc_info[0]:
             masked.exc_text = self.redactor.text(logging.Formatter().formatException(record.exc_info))
             masked.exc_info = None

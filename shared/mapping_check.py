@@ -8,6 +8,7 @@ from typing import Final, Literal, NamedTuple
 from schemas.mapping import EntityMapping, MappingFile, Query, Resource, WebhookEntity, WebhookMapping
 from shared.errors import ConfigurationError, ParameterError
 from shared.jq_engine import ExpressionError, runnable_text
+from shared.jq_mending import mended
 from shared.jq_text import constant, constant_text, gives_several, unguarded_parts
 from shared.jq_together import runnable_texts
 from shared.known_values import unknown_values
@@ -18,6 +19,11 @@ from shared.sources import plan_sources
 _ANY_TIME: Final = datetime(2020, 1, 1, tzinfo=UTC)
 """Which parameters are right does not depend on the time they are asked."""
 NO_RESOURCES: Final = "has no entry under `resources`, so there is nothing to sync; add one"
+
+ONLY_EVENTS: Final = (
+    "is all there is: entities are made of events as they come, a sync or resync makes none; add `resources` "
+    "to have what is there already"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +75,17 @@ class Leaf(NamedTuple):
 def expressions(config: MappingFile) -> Iterator[Leaf]:
     """Return every JQ expression of a mapping, in its order."""
     for index, resource in enumerate(config.resources):
-        yield from _of_resource(resource, item_path("resources", index))
+        yield from leaves_of_resource(resource, item_path("resources", index))
     for index, webhook in enumerate(config.webhook_mappings):
-        yield from _of_webhook(webhook, item_path("webhookMappings", index))
+        yield from leaves_of_webhook(webhook, item_path("webhookMappings", index))
 
 
 def check_config(config: MappingFile) -> Iterator[Problem]:
     """Return what is wrong with a mapping; places are those inside expressions until `located`."""
     if not config.resources and not config.webhook_mappings:
         yield _problem("error", "", NO_RESOURCES)
+    elif not config.resources:
+        yield _problem("warning", "webhookMappings", ONLY_EVENTS)
     leaves = list(expressions(config))
     runnable = runnable_texts(leaf.text for leaf in leaves)
     for leaf in leaves:
@@ -106,7 +114,8 @@ def located(problem: Problem, place: Place | None) -> Problem:
     )
 
 
-def _of_resource(resource: Resource, path: str) -> Iterator[Leaf]:
+def leaves_of_resource(resource: Resource, path: str) -> Iterator[Leaf]:
+    """Return the expressions of an entry; `path` is its own."""
     yield Leaf(f"{path}.selector.query", "query", resource.selector.query)
     if resource.port.items_to_parse is not None:
         yield Leaf(f"{path}.port.itemsToParse", "itemsToParse", resource.port.items_to_parse)
@@ -115,7 +124,8 @@ def _of_resource(resource: Resource, path: str) -> Iterator[Leaf]:
     yield from _of_entity(entity, f"{path}.port.entity.mappings")
 
 
-def _of_webhook(webhook: WebhookMapping, path: str) -> Iterator[Leaf]:
+def leaves_of_webhook(webhook: WebhookMapping, path: str) -> Iterator[Leaf]:
+    """Return the expressions of a webhook mapping; `path` is its own."""
     yield Leaf(f"{path}.filter", "filter", webhook.filter)
     if webhook.items_to_parse is not None:
         yield Leaf(f"{path}.itemsToParse", "itemsToParse", webhook.items_to_parse)
@@ -147,14 +157,17 @@ def _of_value(value: object, name: str, path: str) -> Iterator[Leaf]:
 def _check_expression(leaf: Leaf, runs: str | ExpressionError) -> Iterator[Problem]:
     if isinstance(runs, ExpressionError):
         error = runs
-        says = f"does not compile: {error.message}; correct the JQ expression"
+        guess = mended(leaf.text)
+        says = f"does not compile: {error.message}; " + (
+            "correct the JQ expression" if guess is None else f"did you mean `{guess}`?"
+        )
         missing = error.message.removesuffix("/0 is not defined")
         if missing == leaf.text.strip():
             quoted = f"'\"{missing}\"'"
             says = f"{missing} is no JQ function; a fixed text is written in two sets of quotes: {quoted}"
         yield Problem("error", error.line or 0, error.column or 0, leaf.path, says)
         return
-    if gives_several(leaf.text):
+    if gives_several(leaf.text) and leaf.text.strip() != "[]":
         says = (
             f"may give several values, and only the first is used; write `[{leaf.text.strip()}]` for a list"
         )

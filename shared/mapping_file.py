@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from schemas.mapping import MappingFile
 from shared.jq_engine import Json
+from shared.mapping_advice import advise
 from shared.mapping_check import (
     NO_RESOURCES,
     MappingRefusedError,
@@ -27,10 +28,12 @@ __all__ = [
     "LoadedMapping",
     "MappingRefusedError",
     "Problem",
+    "advise_mapping",
     "check_mapping",
     "load_mapping",
     "mapping_from",
     "parse_mapping",
+    "placed",
     "require_entries",
     "require_sound",
 ]
@@ -187,13 +190,23 @@ def check_mapping(loaded: LoadedMapping) -> list[Problem]:
     return sorted([*loaded.noted, *found], key=_place_of)
 
 
+def advise_mapping(loaded: LoadedMapping) -> list[Problem]:
+    """Return what a mapping does in vain, as far as PagerDuty's fields are known; warnings only."""
+    return sorted(placed(loaded, advise(loaded.config)), key=_place_of)
+
+
+def placed(loaded: LoadedMapping, problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems of a mapping with their places in its file; before, they have those in expressions."""
+    return [_at(loaded.places, problem) for problem in problems]
+
+
 def require_entries(loaded: LoadedMapping) -> None:
-    """Refuse a mapping of which a sync would make nothing.
+    """Refuse a mapping of which nothing is ever made.
 
     Raises:
-        MappingRefusedError: It has no entry under `resources`.
+        MappingRefusedError: It has no entry, neither under `resources` nor under `webhookMappings`.
     """
-    if not loaded.config.resources:
+    if not loaded.config.resources and not loaded.config.webhook_mappings:
         raise _refused(loaded.name, NO_RESOURCES, loaded.places.get(""))
 
 

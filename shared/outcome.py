@@ -2,8 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from schemas.outcome import Count
+
+
+class LiveDelete(NamedTuple):
+    """A live delete that was carried out or held: the breaker counts it.
+
+    Attributes:
+        blueprint: Of the entity.
+        minute: Minutes since the epoch.
+    """
+
+    blueprint: str
+    minute: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +27,13 @@ class Outcome:
         run_id: Run the record belongs to; empty: none, nothing is counted.
         kind: PagerDuty kind the counts belong to.
         counts: What this record adds.
+        live_delete: The delete that the breaker counts; None: none.
     """
 
     run_id: str = ""
     kind: str = ""
     counts: Mapping[Count, int] = field(default_factory=dict)
+    live_delete: LiveDelete | None = None
 
 
 DONE = Outcome()

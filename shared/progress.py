@@ -1,8 +1,9 @@
 """Keeps what a group did with one partition, in the text that is committed with its offset.
 
 The text is JSON: `{"m": mapping version, "r": run id, "c": {kind: [count, …]}}`, the counts in the order of
-`CODES` with zeros at the end left out. It is written and read by every release: codes are only ever added
-at the end of `CODES`.
+`CODES` with zeros at the end left out; where there were live deletes also `"d": {blueprint: [minute, number,
+…]}`, see `shared.delete_window`. It is written and read by every release: codes are only ever added at the
+end of `CODES`.
 """
 
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 from schemas.outcome import Count
+from shared.delete_window import DeleteWindow
 from shared.outcome import Outcome
 
 LIMIT_BYTES = 3_500
@@ -37,6 +39,7 @@ CODES: tuple[Count, ...] = (
     Count.COERCED,
     Count.PLANNED,
     Count.DROPPED,
+    Count.UNJUDGED,
 )
 
 
@@ -46,6 +49,7 @@ class _Text(BaseModel):
     m: NonNegativeInt = 0
     r: str = ""
     c: dict[str, list[NonNegativeInt]] = {}
+    d: dict[str, list[NonNegativeInt]] = {}
 
 
 @dataclass(slots=True)
@@ -57,24 +61,29 @@ class Progress:
         run_id: Newest run seen; the counts are its. Run ids begin with a time: a greater one is newer.
         counts: Sums per PagerDuty kind.
         is_unreadable: The text it was decoded from was not ours; everything else is empty then.
+        deletes: Live deletes of the last minutes, whatever the run.
     """
 
     mapping_version: int = 0
     run_id: str = ""
     counts: dict[str, dict[Count, int]] = field(default_factory=dict)
     is_unreadable: bool = False
+    deletes: DeleteWindow = field(default_factory=DeleteWindow)
 
     def copy(self) -> "Progress":
         """Return a progress to go on with, so that this one stays as it was committed."""
         counts = {kind: dict(sums) for kind, sums in self.counts.items()}
-        return Progress(self.mapping_version, self.run_id, counts)
+        return Progress(self.mapping_version, self.run_id, counts, deletes=self.deletes.copy())
 
     def add(self, outcome: Outcome) -> None:
         """Count one outcome.
 
-        Outcomes without a run and those of an older run than the newest are counted nowhere; the first one
-        of a newer run begins at zero. A run id that is longer than ours ever are came from a foreign record.
+        A live delete belongs to no run. The counts of outcomes without a run, and of those of an older run
+        than the newest, go nowhere; the first one of a newer run begins at zero. A run id that is longer than
+        ours ever are came from a foreign record.
         """
+        if outcome.live_delete is not None:
+            self.deletes.add(outcome.live_delete)
         if not outcome.run_id or outcome.run_id < self.run_id or len(outcome.run_id) > RUN_ID_LIMIT_CHARS:
             return
         if outcome.run_id > self.run_id:
@@ -99,7 +108,10 @@ class Progress:
         return text.decode()
 
     def _text(self, arrays: dict[str, list[int]]) -> bytes:
-        return orjson.dumps({"m": self.mapping_version, "r": self.run_id, "c": arrays})
+        text: dict[str, object] = {"m": self.mapping_version, "r": self.run_id, "c": arrays}
+        if deletes := self.deletes.texts():
+            text["d"] = deletes
+        return orjson.dumps(text)
 
     @classmethod
     def decode(cls, text: str) -> "Progress":
@@ -114,7 +126,7 @@ class Progress:
             kind: {code: number for code, number in zip(CODES, array, strict=False) if number}
             for kind, array in read.c.items()
         }
-        return cls(read.m, read.r, counts)
+        return cls(read.m, read.r, counts, deletes=DeleteWindow.of_texts(read.d))
 
 
 def sum_counts(parts: Iterable[Progress], run_id: str) -> dict[str, dict[Count, int]]:

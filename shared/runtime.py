@@ -8,6 +8,7 @@ is handled twice (a crash, a failed commit) is counted once.
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final, Literal, TypeVar
 
@@ -16,14 +17,16 @@ from shared.core import Batch, Core
 from shared.errors import ConfigurationError, FatalError, LostError, NotOwnerError, RetryableError
 from shared.log.interface import (
     Assignment,
+    Clock,
     Committed,
     Log,
     OffsetOutOfRangeError,
     Record,
     Sleep,
-    TopicFilter,
+    Subscription,
     TopicPartition,
 )
+from shared.membership import Membership
 from shared.positions import Positions, ReplayFrom
 from shared.progress import Progress
 
@@ -46,10 +49,11 @@ class Consumer:
     Args:
         log: The log.
         group: Group id, without the installation's prefix.
-        topics: Topics to read, also those created later.
+        topics: What to read.
         core: What does the work.
         max_records: Most records of a batch.
         poll_wait_s: Longest single wait for records; new records, a rebalance and `stop` end it at once.
+        longest_backoff_s: Longest wait after a batch of which nothing was done.
         sleep: Waits between attempts.
         jitter: A number from 0 to 1 for each back-off.
         on_fatal: `raise`: a one-shot run ends with FatalError, ConfigurationError or LostError. `hold`: an
@@ -61,17 +65,19 @@ class Consumer:
         on_progress: Hears after each commit what the committed partitions have done.
         on_lost: With `hold`: hears of partitions whose unread records are gone, and where they go on. Asks
             for the resync.
+        clock: Monotonic seconds.
     """
 
     def __init__(
         self,
         log: Log,
         group: str,
-        topics: TopicFilter,
+        topics: Subscription,
         core: Core,
         *,
         max_records: int = 500,
         poll_wait_s: float = 5.0,
+        longest_backoff_s: float = LONGEST_BACKOFF_S,
         sleep: Sleep = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         on_fatal: Literal["raise", "hold"],
@@ -79,6 +85,7 @@ class Consumer:
         replay_from: ReplayFrom | None = None,
         on_progress: OnProgress | None = None,
         on_lost: OnLost | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._log = log
         self._group = group
@@ -86,6 +93,7 @@ class Consumer:
         self._core = core
         self._max_records = max_records
         self._poll_wait_s = poll_wait_s
+        self._longest_backoff_s = longest_backoff_s
         self._sleep = sleep
         self._jitter = jitter
         self._on_fatal = on_fatal
@@ -108,11 +116,33 @@ class Consumer:
         self._handling: asyncio.Task[Any] | None = None
         self._backoff_s = 0.0
         self._held = ""
+        self._clock = clock
+        self._is_joined = False
+        self._left_at_s = clock()
+        self._polled_at_s: float | None = None
+
+    @property
+    def membership(self) -> Membership:
+        """Return how the consumer stands with its group and its log (readiness)."""
+        return Membership(
+            group=self._group,
+            owned=len(self._owned),
+            is_joined=self._is_joined,
+            left_at_s=self._left_at_s,
+            polled_at_s=self._polled_at_s,
+            is_handling=self._handling is not None,
+            held=self._held,
+        )
 
     @property
     def owned(self) -> frozenset[TopicPartition]:
         """Return the partitions that are ours now."""
         return self._owned
+
+    @property
+    def offsets(self) -> dict[TopicPartition, int]:
+        """Return the next offset of each partition that is ours and read."""
+        return self._positions.offsets()
 
     @property
     def held(self) -> str:
@@ -146,12 +176,14 @@ class Consumer:
         async with self._idle:
             self._forget(partitions)
             self._held = ""
+            self._is_joined, self._left_at_s = False, self._clock()
 
     async def on_assigned(self, partitions: frozenset[TopicPartition]) -> None:
         """Let the loop begin with the new assignment."""
         async with self._idle:
             self._forget(self._owned)
             self._owned = partitions
+            self._is_joined = True
             self._is_loaded = False
             if not self._is_stopping:
                 self._leaving = asyncio.Event()
@@ -280,16 +312,21 @@ class Consumer:
             self._is_loaded = True
 
     async def _read_and_handle(self) -> None:
+        if self._assignment is None:
+            raise NotOwnerError(f"group {self._group} is not joined")
         epoch = self._epoch
         try:
             records = await self._interruptible(
-                self._log.read(
+                self._assignment.read(
                     self._positions.offsets(), max_records=self._max_records, wait_s=self._poll_wait_s
                 )
             )
         except OffsetOutOfRangeError as error:
             await self._go_on_at(error.starts, epoch)
             return
+        if records is None:
+            return
+        self._polled_at_s = self._clock()
         if not records:
             return
         async with self._idle:
@@ -305,7 +342,7 @@ class Consumer:
         """Work off one batch and commit what is done; False: nothing is."""
         self._handling = asyncio.current_task()
         try:
-            outcomes = await self._core.handle(Batch(records, self._leaving))
+            outcomes = await self._core.handle(Batch(records, self._leaving, self._positions.progress()))
         finally:
             self._handling = None
         self._held = ""
@@ -339,7 +376,7 @@ class Consumer:
             await self._seek(lost)
 
     async def _back_off(self, retry_after_s: float | None = None) -> None:
-        self._backoff_s = min(LONGEST_BACKOFF_S, self._backoff_s * 2 or FIRST_BACKOFF_S)
+        self._backoff_s = min(self._longest_backoff_s, self._backoff_s * 2 or FIRST_BACKOFF_S)
         jittered_s = self._backoff_s * (0.5 + 0.5 * self._jitter())
         await self._pause(jittered_s if retry_after_s is None else retry_after_s)
 

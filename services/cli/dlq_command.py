@@ -1,18 +1,26 @@
-"""Shows the dead letters of a kept log file: `pagerport dlq list`, `pagerport dlq show`."""
+"""Is `pagerport dlq`: lists and shows dead letters, has their objects asked for again, or discards them."""
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from schemas.dead_letter import LetterFailure
-    from services.cli.letters import KeptLetter
+    from collections.abc import Sequence
+
+    from services.cli.letters import Wanted
+    from shared.kept_letters import KeptLetter
 
 LOG = typer.Option("--log", help="Log file that a sync kept. Default: OCEAN__LOG__FILE.", show_default=False)
 AS_JSON = typer.Option("--json", help="One JSON document on stdout.")
+REASON = typer.Option(help="Only letters with this reason.", show_default=False)
+KIND = typer.Option(help="Only letters of this kind.", show_default=False)
+BLUEPRINT = typer.Option(help="Only letters about entities of this blueprint.", show_default=False)
+ADDRESSES = typer.Argument(help="`<topic>/<partition>/<offset>`, as `dlq list` shows it.", show_default=False)
+ALL = typer.Option("--all", help="All open letters.")
 
 
 def register(app: typer.Typer) -> None:
@@ -20,37 +28,42 @@ def register(app: typer.Typer) -> None:
     dlq = typer.Typer(help="Dead letters: what did not arrive, and why.", no_args_is_help=True)
     dlq.command("list")(list_letters)
     dlq.command("show")(show_letter)
+    dlq.command("redrive")(redrive)
+    dlq.command("discard")(discard)
     app.add_typer(dlq, name="dlq")
 
 
 def list_letters(
     *,
     log: Annotated[Path | None, LOG] = None,
-    reason: Annotated[str, typer.Option(help="Only letters with this reason.", show_default=False)] = "",
-    kind: Annotated[str, typer.Option(help="Only letters of this kind.", show_default=False)] = "",
+    reason: Annotated[str, REASON] = "",
+    kind: Annotated[str, KIND] = "",
+    blueprint: Annotated[str, BLUEPRINT] = "",
     run: Annotated[str, typer.Option(help="Only letters of the run with this id.", show_default=False)] = "",
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many, the oldest.")] = 50,
     closed_too: Annotated[bool, typer.Option("--all", help="Show closed letters too.")] = False,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """List dead letters, oldest first; closed ones are hidden."""
-    from services.cli.letters import read_letters
+    from services.cli.letter_report import document, print_letters
+    from services.cli.letters import Wanted
+    from services.cli.letters_log import letters_log
+    from shared.kept_letters import read_letters
 
+    wanted = Wanted(reason=reason, kind=kind, blueprint=blueprint, run=run, closed_too=closed_too)
     _check_reason(reason)
-    letters = asyncio.run(read_letters(_log_file(log)))
+
+    async def read() -> "list[KeptLetter]":
+        async with letters_log(log) as opened:
+            return await read_letters(opened)
+
+    letters = asyncio.run(read())
     _check_kind(kind, letters)
-    found = [
-        one
-        for one in letters
-        if (closed_too or one.resolution is None)
-        and (not kind or (one.letter is not None and one.letter.kind == kind))
-        and (not run or (one.letter is not None and one.letter.run_id == run))
-        and (not reason or reason in _reasons(one))
-    ]
+    found = wanted.of(letters)
     if as_json:
-        print(json.dumps([_document(one) for one in found[:limit]], indent=2))
+        print(json.dumps([document(one) for one in found[:limit]], indent=2))
     else:
-        _print_letters(found[:limit], total=len(found))
+        print_letters(found[:limit], total=len(found))
 
 
 def show_letter(
@@ -60,28 +73,71 @@ def show_letter(
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Show one dead letter: why it failed, its headers, and the original body."""
-    from services.cli.letters import find_letter, header_texts, read_letters
+    from services.cli.letter_report import print_letter
+    from services.cli.letters import find_letter, whole_record
+    from services.cli.letters_log import letters_log
+    from shared.kept_letters import read_letters
 
-    one = find_letter(asyncio.run(read_letters(_log_file(log))), address)
-    headers, body = header_texts(one.record), _body(one.record.value)
-    if as_json:
-        print(json.dumps({**_document(one), "headers": headers, "body": body}, indent=2))
-        return
-    lines = [f"{name}: {value}" for name, value in _document(one).items() if name != "failures" and value]
-    lines += [f"failure: {failure.reason}{_place(failure)}: {failure.detail}" for failure in _failures(one)]
-    lines += ["", "headers:", *(f"  {name}: {value}" for name, value in headers.items())]
-    lines += ["", "body:", body if isinstance(body, str) else json.dumps(body, indent=2, ensure_ascii=False)]
-    print("\n".join(_visible(line) for line in "\n".join(lines).split("\n")))
+    async def show() -> None:
+        async with letters_log(log) as opened:
+            one = find_letter(await read_letters(opened), address)
+            print_letter(one, await whole_record(opened, one), as_json=as_json)
+
+    asyncio.run(show())
 
 
-def _log_file(log: Path | None) -> Path:
-    from services.cli.start import start
-    from shared.errors import ConfigurationError
+def redrive(
+    addresses: Annotated[list[str] | None, ADDRESSES] = None,
+    *,
+    log: Annotated[Path | None, LOG] = None,
+    reason: Annotated[str, REASON] = "",
+    kind: Annotated[str, KIND] = "",
+    blueprint: Annotated[str, BLUEPRINT] = "",
+    everything: Annotated[bool, ALL] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
+) -> None:
+    """Have PagerDuty asked again for the objects behind dead letters; an old body is never sent again."""
+    from services.cli.letter_report import print_redriven
+    from services.cli.letters import Wanted
+    from services.cli.redriving import ask_again
 
-    file = log or start().log.file
-    if file is None:
-        raise ConfigurationError("which log file? give --log FILE (a sync with failures names it)")
-    return file
+    wanted = Wanted(reason=reason, kind=kind, blueprint=blueprint)
+    _check_choice(addresses or (), wanted, everything=everything)
+    redriven = asyncio.run(ask_again(log, addresses or (), wanted))
+    print_redriven(redriven, as_json=as_json)
+    sys.exit(1 if redriven.left else 0)
+
+
+def discard(
+    addresses: Annotated[list[str] | None, ADDRESSES] = None,
+    *,
+    log: Annotated[Path | None, LOG] = None,
+    reason: Annotated[str, REASON] = "",
+    kind: Annotated[str, KIND] = "",
+    blueprint: Annotated[str, BLUEPRINT] = "",
+    everything: Annotated[bool, ALL] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
+) -> None:
+    """Close dead letters without doing anything about them."""
+    from services.cli.letter_report import print_discarded
+    from services.cli.letters import Wanted
+    from services.cli.redriving import close_letters
+
+    wanted = Wanted(reason=reason, kind=kind, blueprint=blueprint)
+    _check_choice(addresses or (), wanted, everything=everything)
+    discarded = asyncio.run(close_letters(log, addresses or (), wanted))
+    print_discarded(discarded, as_json=as_json)
+    sys.exit(1 if discarded.left else 0)
+
+
+def _check_choice(addresses: "Sequence[str]", wanted: "Wanted", *, everything: bool) -> None:
+    """Have the user say which letters are meant, so that all of them never are by accident."""
+    _check_reason(wanted.reason)
+    is_filtered = bool(wanted.reason or wanted.kind or wanted.blueprint)
+    if addresses and (is_filtered or everything):
+        raise typer.BadParameter("give addresses, or --reason, --kind, --blueprint, --all; not both")
+    if not addresses and not is_filtered and not everything:
+        raise typer.BadParameter("which letters? give addresses, --reason, --kind, --blueprint or --all")
 
 
 def _check_reason(reason: str) -> None:
@@ -92,102 +148,10 @@ def _check_reason(reason: str) -> None:
         raise typer.BadParameter(f"{reason!r} is no reason; one of {', '.join(known)}", param_hint="--reason")
 
 
-def _check_kind(kind: str, letters: list["KeptLetter"]) -> None:
+def _check_kind(kind: str, letters: "Sequence[KeptLetter]") -> None:
     from shared.kinds import KINDS
 
     held = sorted({one.letter.kind for one in letters if one.letter is not None and one.letter.kind})
     if kind and kind not in {*KINDS, *held}:
         has = f"this log has letters of {', '.join(held)}" if held else "this log has no letters"
         raise typer.BadParameter(f"{kind!r} is no kind; {has}", param_hint="--kind")
-
-
-def _failures(one: "KeptLetter") -> tuple["LetterFailure", ...]:
-    return () if one.letter is None else one.letter.failures
-
-
-def _reasons(one: "KeptLetter") -> list[str]:
-    return [str(failure.reason) for failure in _failures(one)]
-
-
-def _document(one: "KeptLetter") -> dict[str, object]:
-    from services.cli.letters import original_address
-
-    letter = one.letter
-    return {
-        "address": one.address,
-        "original": original_address(letter),
-        "failed_at": letter.failed_at.isoformat() if letter else "",
-        "stage": letter.stage if letter else "",
-        "kind": letter.kind if letter else "",
-        "object_id": letter.object_id if letter else "",
-        "run_id": letter.run_id if letter else "",
-        "resolution": one.resolution and str(one.resolution),
-        "failure_count": one.failures,
-        "failures": [failure.model_dump(mode="json") for failure in _failures(one)],
-        "broken": one.broken,
-    }
-
-
-def _print_letters(letters: list["KeptLetter"], *, total: int) -> None:
-    from services.cli.layout import Column, Sheet, output_console, print_sheet
-
-    columns = (
-        Column(title="address"),
-        Column(title="kind"),
-        Column(title="object"),
-        Column(title="reason"),
-        Column(title="run", goes=1),
-        Column(title="what happened", fold_from=40),
-    )
-    rows = []
-    for one in letters:
-        reasons = "\n".join(_reasons(one)) or "no readable letter"
-        details = "\n".join(failure.detail for failure in _failures(one)) or one.broken
-        if one.resolution:
-            reasons += f"\n({one.resolution})"
-        letter = one.letter
-        cells = (
-            one.address,
-            letter.kind if letter else "",
-            letter.object_id if letter else "",
-            reasons,
-            letter.run_id if letter else "",
-            details,
-        )
-        rows.append(["\n".join(_visible(line) for line in cell.split("\n")) for cell in cells])
-    console = output_console()
-    if rows:
-        print_sheet(console, Sheet(columns=columns, rows=rows))
-    more = f", {total - len(letters)} more with a higher --limit" if total > len(letters) else ""
-    number = f"{len(letters)} dead letter{'' if len(letters) == 1 else 's'}"
-    console.print(f"{number}{_of_runs(letters)}{more}", highlight=False, markup=False)
-
-
-def _of_runs(letters: list["KeptLetter"]) -> str:
-    """Return of which runs the letters are, as far as they say."""
-    runs = sorted({one.letter.run_id for one in letters if one.letter is not None and one.letter.run_id})
-    if len(runs) > 1:
-        return f" of {len(runs)} runs, the newest {_visible(runs[-1])}"
-    return f" of run {_visible(runs[0])}" if runs else ""
-
-
-def _place(failure: "LetterFailure") -> str:
-    parts = [f"resources[{failure.entry}]"] if failure.entry is not None else []
-    if failure.blueprint or failure.identifier:
-        parts.append(f"{failure.blueprint}/{failure.identifier}")
-    return f" ({', '.join(parts)})" if parts else ""
-
-
-def _body(value: bytes | None) -> object:
-    """Return the body as JSON where it is JSON, else as text."""
-    if value is None:
-        return None
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value.decode("utf-8", "backslashreplace")
-
-
-def _visible(text: str) -> str:
-    """Return the text without what would steer a terminal."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

@@ -1,119 +1,71 @@
-"""Reads the dead letters of a kept log file: folds them by key, finds one by its address."""
+"""Finds dead letters for the `dlq` commands: by address, or by what they say."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from schemas.dead_letter import DeadLetter
-from schemas.topics import DLQ_PREFIX
-from shared.dead_letters import Resolution, failure_count, read_dead_letter, resolution_of
 from shared.errors import ConfigurationError
-from shared.log.interface import Log, OffsetOutOfRangeError, Record, TopicPartition
-from shared.log.sqlite import SqliteLog
-
-READ_RECORDS = 500
+from shared.kept_letters import KeptLetter
+from shared.log.interface import Log, Record
+from shared.topic_scan import read_one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptLetter:
-    """One dead letter as the file holds it.
+class Wanted:
+    """Which letters are meant. An empty text means any.
 
     Attributes:
-        record: The record in the dead-letter topic.
-        letter: What its headers say; None: they cannot be read, `broken` says why.
-        failures: How many failures it has, also those its headers do not list.
-        resolution: How it was closed; None: it is open.
-        broken: Why the record is no readable letter.
+        reason: One of their failures has it.
+        kind: PagerDuty kind.
+        blueprint: One of their failures names it.
+        run: Id of the run they are of.
+        closed_too: Closed ones, too.
     """
 
-    record: Record
-    letter: DeadLetter | None
-    failures: int = 0
-    resolution: Resolution | None = None
-    broken: str = ""
+    reason: str = ""
+    kind: str = ""
+    blueprint: str = ""
+    run: str = ""
+    closed_too: bool = False
 
-    @property
-    def address(self) -> str:
-        """Return `<topic>/<partition>/<offset>` of the record in the dead-letter topic."""
-        return f"{self.record.topic}/{self.record.partition}/{self.record.offset}"
+    def of(self, letters: Sequence[KeptLetter]) -> list[KeptLetter]:
+        """Return those that are meant."""
+        return [one for one in letters if self._takes(one)]
 
-
-async def read_letters(file: Path) -> list[KeptLetter]:
-    """Return all dead letters of a file, closed ones too, oldest first.
-
-    Raises:
-        ConfigurationError: The file is missing or no log of a version we can read.
-    """
-    log = await SqliteLog.open(file, durable=True, consuming=False)
-    try:
-        return fold(await _read_all(log))
-    finally:
-        await log.close()
+    def _takes(self, one: KeptLetter) -> bool:
+        letter = one.letter
+        return (
+            (self.closed_too or one.is_open)
+            and (not self.kind or (letter is not None and letter.kind == self.kind))
+            and (not self.run or (letter is not None and letter.run_id == self.run))
+            and (not self.reason or self.reason in {str(reason) for reason in one.reasons})
+            and (not self.blueprint or one.is_about(self.blueprint))
+        )
 
 
-async def _read_all(log: Log) -> list[Record]:
-    places = await log.partitions(lambda name: name.startswith(DLQ_PREFIX))
-    ends = await log.end_offsets(places)
-    at = dict.fromkeys(places, 0)
-    records: list[Record] = []
-    while waiting := {place: offset for place, offset in at.items() if offset < ends[place]}:
-        try:
-            batch = await log.read(waiting, max_records=READ_RECORDS, wait_s=0)
-        except OffsetOutOfRangeError as error:
-            at.update(error.starts)
-            continue
-        if not batch:
-            break
-        for record in batch:
-            at[record.place] = record.offset + 1
-        records += batch
-    return records
-
-
-def fold(records: list[Record]) -> list[KeptLetter]:
-    """Return the letters of records in offset order per partition; of a key the newest record counts."""
-    letters: dict[tuple[TopicPartition, bytes | None, int], KeptLetter] = {}
-    newest: dict[tuple[TopicPartition, bytes | None], tuple[TopicPartition, bytes | None, int]] = {}
-    for record in records:
-        key = (record.place, record.key)
-        resolution = resolution_of(record)
-        if resolution is None:
-            newest[key] = (*key, record.offset if record.key is None else 0)
-            letters[newest[key]] = _kept(record)
-        elif key in newest:
-            letters[newest[key]] = replace(letters[newest[key]], resolution=resolution)
-    return sorted(letters.values(), key=_age)
-
-
-def _age(one: KeptLetter) -> tuple[int, str, int, int]:
-    record = one.record
-    return record.timestamp_ms, record.topic, record.partition, record.offset
-
-
-def _kept(record: Record) -> KeptLetter:
-    try:
-        return KeptLetter(record=record, letter=read_dead_letter(record), failures=failure_count(record))
-    except ValueError as error:
-        return KeptLetter(record=record, letter=None, broken=str(error))
-
-
-def find_letter(letters: list[KeptLetter], address: str) -> KeptLetter:
+def find_letter(letters: Sequence[KeptLetter], address: str) -> KeptLetter:
     """Return the letter with an address: its own, or that of the original record.
 
     Raises:
         ConfigurationError: There is none.
     """
     for one in letters:
-        if address in {one.address, original_address(one.letter)}:
+        if address in {one.address, one.original_address}:
             return one
     raise ConfigurationError(
         f"no dead letter {address!r} in this log; `pagerport dlq list --all` shows the addresses"
     )
 
 
-def original_address(letter: DeadLetter | None) -> str:
-    """Return `<topic>/<partition>/<offset>` of the record that failed."""
-    return "" if letter is None else f"{letter.topic}/{letter.partition}/{letter.offset}"
+async def whole_record(log: Log, letter: KeptLetter) -> Record:
+    """Return the record of a letter with its value.
+
+    Raises:
+        ConfigurationError: The log has forgotten it meanwhile.
+    """
+    record = await read_one(log, letter.record.place, letter.record.offset)
+    if record is None:
+        raise ConfigurationError(f"the log has forgotten {letter.address} meanwhile")
+    return record
 
 
 def header_texts(record: Record) -> Mapping[str, str]:

@@ -21,9 +21,11 @@ WRITTEN_TITLES = {False: "written", True: "to write"}
 """What the number of writes is called, by whether it is a dry run."""
 
 _STAGES = {
+    RunState.WAITING: "waiting for the run in hand",
     RunState.LISTING: "reading PagerDuty",
     RunState.MAPPING: "mapping what was read",
     RunState.WRITING: "writing to Port",
+    RunState.SWEEPING: "deleting what is gone",
 }
 BAR_COLUMNS = 20
 _STATE_STYLES = {

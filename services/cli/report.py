@@ -28,6 +28,7 @@ NEXT_STEPS = {
     Reason.BLUEPRINT_MISSING: "create the blueprint in Port, or mend its name in the mapping",
     Reason.RELATION_TARGET_MISSING: "sync the related kind too, or set createMissingRelatedEntities: true",
     Reason.REFUSED: "mend the mapping or the blueprint: Port's message says which property",
+    Reason.DELETE_HELD: "look whether the objects are gone; if so, `pagerport release` has each confirmed",
     Reason.NO_ID: "nothing can be made of a row without an id: ask PagerDuty's support",
     Reason.RETRIES_EXHAUSTED: "run the sync again; if it stays, ask Port with the trace id",
 }

@@ -1,21 +1,32 @@
-"""Shows the topic registry: `pagerport topics list`."""
+"""Is `pagerport topics`: shows the registry of topics, creates them on Kafka, and checks them there."""
 
+import asyncio
 import json
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
+
+JSON = typer.Option("--json", help="One JSON document on stdout.")
+MAPPING = typer.Option(
+    "--mapping",
+    "-m",
+    help="Mapping file whose raw topics are meant too. Default: OCEAN__MAPPING__FILE.",
+    show_default=False,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
     topics = typer.Typer(help="The topics in which the services meet.", no_args_is_help=True)
     topics.command("list")(list_topics)
+    topics.command("create")(create_topics)
+    topics.command("check")(check_topics)
     app.add_typer(topics, name="topics")
 
 
-def list_topics(
-    *, as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False
-) -> None:
+def list_topics(*, as_json: Annotated[bool, JSON] = False) -> None:
     """List all topics: partitions, key, value, who writes and reads them, how they forget."""
     from dataclasses import asdict
 
@@ -47,3 +58,51 @@ def list_topics(
         for topic in TOPICS
     ]
     print_sheet(output_console(), Sheet(columns=columns, rows=rows))
+
+
+def create_topics(
+    *, mapping: Annotated[Path | None, MAPPING] = None, as_json: Annotated[bool, JSON] = False
+) -> None:
+    """Create the topics that are missing on Kafka; those that exist stay as they are.
+
+    Raw topics of a mapping are created by the fetcher when it first needs them. Name the mapping where it may
+    not create topics.
+    """
+    from services.cli.start import start
+    from services.cli.topics_run import create
+
+    settings = start()
+    created, existing = asyncio.run(create(settings, mapping))
+    if as_json:
+        print(json.dumps({"created": created, "existing": existing}, indent=2))
+        return
+    for name in created:
+        print(f"{name}: created")
+    for name in existing:
+        print(f"{name}: is there already")
+
+
+def check_topics(
+    *, mapping: Annotated[Path | None, MAPPING] = None, as_json: Annotated[bool, JSON] = False
+) -> None:
+    """Compare the topics on Kafka with the registry: partitions, cleanup, retention, largest message.
+
+    Exit code 2 if a topic is missing or has another number of partitions: no service can work with that. 1 if
+    only a setting differs.
+    """
+    from services.cli.start import start
+    from services.cli.topics_run import check, exit_code
+
+    settings = start()
+    checked, differences = asyncio.run(check(settings, mapping))
+    if as_json:
+        listed = [
+            {"topic": one.topic, "mismatch": one.mismatch.value, "says": one.text} for one in differences
+        ]
+        print(json.dumps({"checked": checked, "differences": listed}, indent=2))
+    else:
+        for difference in differences:
+            print(difference)
+        if not differences:
+            print(f"{len(checked)} topics are as they should be")
+    sys.exit(exit_code(differences))

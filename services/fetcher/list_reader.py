@@ -12,6 +12,7 @@ from schemas.run import KIND_FAILURE_LIMIT, KindState, RunFailure
 from services.fetcher.enrichment.interface import Enricher
 from services.fetcher.page_room import PageRoom, Share, expect_bytes
 from services.fetcher.pages import Page, Query, classic_query, cursor_query, read_page
+from services.fetcher.raw_publisher import BeginFlight, Flight, is_old
 from services.fetcher.raw_records import build_raw_records
 from services.fetcher.seen_ids import SeenIds, Sight
 from services.fetcher.tally import Tally
@@ -21,12 +22,11 @@ from shared.log.interface import NewRecord
 from shared.pagerduty.client import Answer, PagerDutyClient
 from shared.pagerduty.verdicts import Verdict
 
-Publish = Callable[[Sequence[NewRecord]], Awaitable[None]]
+Publish = Callable[[Sequence[NewRecord]], Awaitable[int | None]]
+"""Returns when all records are acknowledged: how many were not superseded by newer ones; None: all."""
 
 READINGS = 2
 """How often a list is read whose rows are not as many as announced: pages may have shifted meanwhile."""
-MAX_AGE_S = 600.0
-"""An older page is read again before it is published: it could undo a later change."""
 EMPTY_PAGES = 3
 """In the cursor styles so many empty pages in a row are taken for the end."""
 STAGE = "fetcher"
@@ -53,14 +53,22 @@ class Stamp:
     identifier: str
 
 
+class _NoFlight:
+    """Stands for a request of which nobody needs to know."""
+
+    def end(self) -> None:
+        """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A page, with what it was asked for and when."""
+    """A page, with what it was asked for and when, and its flight, which ends when it has been taken."""
 
     page: Page
     query: Query
     sent_at: datetime
     size_bytes: int
+    flight: Flight
 
 
 class ListReader:
@@ -69,13 +77,14 @@ class ListReader:
     Args:
         kind: The kind.
         client: Asks PagerDuty.
-        publish: Returns when all records are acknowledged.
+        publish: See `Publish`.
         stamp: What is written on every record.
         now: Wall clock, aware UTC.
         on_page: Called after each page.
         concurrency: Pages in hand at once.
         room: Bounds their bytes.
         enricher: Adds to objects before they are published; None: they are published as listed.
+        begin_flight: Hears of each request before it is sent; None: nobody needs to.
     """
 
     def __init__(
@@ -90,6 +99,7 @@ class ListReader:
         concurrency: int,
         room: PageRoom,
         enricher: Enricher | None = None,
+        begin_flight: BeginFlight | None = None,
     ) -> None:
         self._kind = kind
         self._client = client
@@ -100,10 +110,13 @@ class ListReader:
         self._concurrency = concurrency
         self._enricher = enricher
         self._room = room
+        self._begin_flight: BeginFlight = begin_flight or _NoFlight
+        self._flights: list[Flight] = []
         self._page_bytes = 0
         self._seen = SeenIds()
         self._readings = 0
         self.fetched = 0
+        self.superseded = 0
         self.duplicates = 0
         self.requests = 0
         self.failures_by_reason: dict[Reason, int] = {}
@@ -112,9 +125,16 @@ class ListReader:
         self.is_absent = False
         """The account does not know the list: it has none of these objects."""
 
+    @property
+    def ids_digest(self) -> str:
+        """Return the digest of the ids read so far. See `SeenIds.digest`."""
+        return self._seen.digest
+
     def close(self) -> None:
-        """Forget the ids."""
+        """Forget the ids, and pages that were read in vain."""
         self._seen.close()
+        for flight in self._flights:
+            flight.end()
 
     async def fetch(self, query: Query) -> Fetched:
         """Return one page.
@@ -123,13 +143,21 @@ class ListReader:
             ListingEndedError: PagerDuty does not give it, or it has no rows.
             FatalError: PagerDuty gives nothing at all.
         """
+        flight = self._begin_flight()
+        self._flights.append(flight)
         while True:
             answer = await self._client.get(self._kind.path, query, self._kind.headers)
             self.requests += answer.attempts
             self._page_bytes = expect_bytes(self._page_bytes, answer.size_bytes)
-            fetched = Fetched(self._page_of(answer), query, answer.sent_at, answer.size_bytes)
+            fetched = Fetched(self._page_of(answer), query, answer.sent_at, answer.size_bytes, flight)
             if not self._is_old(fetched):
                 return fetched
+
+    def forget(self, fetched: Fetched) -> None:
+        """Say that a page is done with, or was read only to be counted."""
+        fetched.flight.end()
+        if fetched.flight in self._flights:
+            self._flights.remove(fetched.flight)
 
     async def first(self, query: Query) -> Fetched:
         """Return the first page of a list, with its total where the list counts."""
@@ -140,6 +168,7 @@ class ListReader:
     async def count(self, query: Query) -> int | None:
         """Return how many rows a list has; None: PagerDuty does not say."""
         fetched = await self.fetch((*query, ("limit", "1"), ("offset", "0"), ("total", "true")))
+        self.forget(fetched)
         return fetched.page.total
 
     async def read(self, query: Query, first: Fetched) -> Tally:
@@ -267,7 +296,16 @@ class ListReader:
 
     async def _take(self, fetched: Fetched, tally: Tally) -> int:
         """Count a page's rows, publish those that are new, and return how many this reading had not seen."""
-        fetched, omitted = await self._enriched(fetched)
+        enriched, omitted = await self._enriched(fetched)
+        try:
+            return await self._publish_new(enriched, omitted, tally)
+        finally:
+            self.forget(fetched)
+            self.forget(enriched)
+
+    async def _publish_new(
+        self, fetched: Fetched, omitted: Mapping[str, tuple[str, ...]], tally: Tally
+    ) -> int:
         named = self._named(fetched.page)
         nameless = len(fetched.page.rows) - len(named)
         if nameless:
@@ -293,8 +331,9 @@ class ListReader:
         for lost in built.unpublished:
             self._fail(lost.object_id, lost.reason, lost.detail)
         if built.records:
-            await self._publish(built.records)
-            self.fetched += len(built.records)
+            published = await self._publish(built.records)
+            self.superseded += 0 if published is None else len(built.records) - published
+            self.fetched += len(built.records) if published is None else published
         self._on_page()
         return len(sights) - repeated + nameless
 
@@ -355,7 +394,7 @@ class ListReader:
         return [(object_id, row) for object_id, row in named if object_id is not None]
 
     def _is_old(self, fetched: Fetched) -> bool:
-        return (self._now() - fetched.sent_at).total_seconds() > MAX_AGE_S
+        return is_old(fetched.sent_at, self._now())
 
     def _page_of(self, answer: Answer) -> Page:
         kind = self._kind

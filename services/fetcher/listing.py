@@ -10,6 +10,7 @@ from services.fetcher.enrichment.interface import Enricher
 from services.fetcher.list_reader import Fetched, ListingEndedError, ListReader, Publish, Stamp
 from services.fetcher.page_room import PageRoom
 from services.fetcher.pages import Query
+from services.fetcher.raw_publisher import BeginFlight
 from services.fetcher.tally import Tally
 from services.fetcher.windows import OVERLAP, Span, bisect_span, can_be_halved, is_doubled, split_span
 from shared.kinds import kind_named
@@ -41,6 +42,7 @@ async def list_source(
     concurrency: int = 10,
     room: PageRoom | None = None,
     enricher: Enricher | None = None,
+    begin_flight: BeginFlight | None = None,
 ) -> KindResult:
     """Read a source and publish each of its objects once.
 
@@ -50,7 +52,7 @@ async def list_source(
     Args:
         source: What to read, and where to.
         client: Asks PagerDuty.
-        publish: Returns when all records are acknowledged.
+        publish: See `Publish`.
         run_id: Run that lists.
         origin: Why it lists.
         identifier: The installation.
@@ -59,9 +61,11 @@ async def list_source(
         concurrency: Pages in hand at once.
         room: Bounds the bytes of the pages of all listings that share it; None: one of its own.
         enricher: Adds to objects before they are published; None: they are published as listed.
+        begin_flight: Hears of each request before it is sent; None: nobody needs to.
 
     Raises:
         FatalError: PagerDuty refuses the token, or gives nothing at all.
+        NotOwnerError: This replica does not lead any more.
     """
     singles = enricher is not None and enricher.asks_per_object
 
@@ -76,6 +80,7 @@ async def list_source(
             concurrency=min(concurrency, PAGES_OF_SINGLES) if singles else concurrency,
             room=room or PageRoom(),
             enricher=enricher,
+            begin_flight=begin_flight,
         )
 
     listing = _Listing(source, on_progress, make_reader, enricher)
@@ -143,6 +148,7 @@ class _Listing:
         everything = (*query, ALL)
         first = await self.reader.first(everything)
         if can_be_halved(first.page.total):
+            self.reader.forget(first)
             await self._read_history(query, until + OVERLAP)
             return
         self._announce(first.page.total)
@@ -151,6 +157,7 @@ class _Listing:
     async def _oldest_at(self, query: Query) -> datetime | None:
         """Return when the oldest object was made; the query sorts by that. None: there is none."""
         fetched = await self.reader.fetch((*query, ALL, ("limit", "1"), ("offset", "0")))
+        self.reader.forget(fetched)
         if not fetched.page.rows:
             return None
         row = fetched.page.rows[0]
@@ -182,6 +189,7 @@ class _Listing:
             whole = query if span is None else (*query, *span.query)
             self._judge(await self.reader.read(whole, first))
             return
+        self.reader.forget(first)
         totals = await self._count(query, halves)
         held = sum(one or 0 for one in totals)
         if held < total:
@@ -221,6 +229,7 @@ class _Listing:
         state = KindState.INCOMPLETE if reasons else KindState.COMPLETE
         result = self.result(state, "; ".join(reasons))
         result.announced = self._total()
+        result.ids_digest = self.reader.ids_digest
         return result
 
     def _total(self) -> int | None:
@@ -231,7 +240,8 @@ class _Listing:
             return self._tallies[0].after
         lost = self.reader.failures_by_reason
         left_out = lost.get(Reason.TOO_LARGE, 0) + lost.get(Reason.UNREADABLE, 0)
-        return self.reader.fetched + left_out + sum(tally.missing for tally in self._tallies)
+        found = self.reader.fetched + self.reader.superseded
+        return found + left_out + sum(tally.missing for tally in self._tallies)
 
     def result(self, state: KindState, reason: str) -> KindResult:
         """Return what was done so far."""
@@ -240,6 +250,7 @@ class _Listing:
             reason=reason,
             announced=self._announced,
             fetched=self.reader.fetched,
+            superseded=self.reader.superseded,
             duplicates=self.reader.duplicates,
             requests=self.reader.requests + (self._enricher.requests if self._enricher else 0),
             warnings=self._warnings(),

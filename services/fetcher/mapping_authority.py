@@ -1,20 +1,22 @@
 """Decides which mapping is in force, and publishes it to `pagerport.mapping`."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from schemas.headers import Origin, RecordHeaders
+from schemas.complete_listing import CompleteListing
 from schemas.mapping import MappingInForce
 from schemas.topics import MAPPING
+from schemas.versions import SCHEMA_VERSION
 from services.fetcher.default_resources import default_mapping
-from shared.errors import ConfigurationError
-from shared.log.interface import Log, NewRecord, TopicPartition
+from services.fetcher.mapping_versions import begin_replay, previous_versions
+from shared.errors import ConfigurationError, FatalError
+from shared.log.interface import Log, NewRecord
 from shared.mapping_file import LoadedMapping, load_mapping, mapping_from, require_entries
-
-PLACE = TopicPartition(MAPPING.name, 0)
-READ_AT_ONCE = 1000
+from shared.mapping_topic import MappingRecords, listing_record, mapping_record
+from shared.topic_reader import TopicReader
 
 GetIntegration = Callable[[str], Awaitable[dict[str, Any] | None]]
 
@@ -58,34 +60,103 @@ def _with_entries(loaded: LoadedMapping) -> LoadedMapping:
     return loaded
 
 
-async def publish_mapping(
-    log: Log, loaded: LoadedMapping, *, identifier: str, now: datetime
-) -> MappingInForce:
-    """Publish a mapping as the next version and return it."""
-    version = 1 + await _last_version(log, identifier)
-    mapping = MappingInForce(version=version, config=loaded.config, origin=loaded.name)
-    headers = RecordHeaders(
-        id=f"mapping-{version}",
-        source=f"pagerport/{identifier}/fetcher",
-        type="pagerport.mapping",
-        subject=identifier,
-        time=now,
-        origin=Origin.RESYNC,
-    )
-    value = mapping.model_dump_json(by_alias=True, exclude_unset=True).encode()
-    await log.append([NewRecord(MAPPING.name, identifier.encode(), value, headers.encode())])
-    return mapping
+class MappingAuthority:
+    """Puts versions of the mapping in force, and notes complete listings beside them.
 
+    Args:
+        log: The log.
+        identifier: The installation.
+        now: Aware UTC.
+    """
 
-async def _last_version(log: Log, identifier: str) -> int:
-    last, at = 0, 0
-    end = (await log.end_offsets([PLACE]))[PLACE]
-    while at < end:
-        records = await log.read({PLACE: at}, max_records=READ_AT_ONCE, wait_s=0)
-        if not records:
-            break
-        for record in records:
-            at = record.offset + 1
-            if record.key == identifier.encode() and record.value:
-                last = MappingInForce.model_validate_json(record.value).version
-    return last
+    def __init__(self, log: Log, identifier: str, now: Callable[[], datetime]) -> None:
+        self._log = log
+        self._identifier = identifier
+        self._now = now
+        self._reader = TopicReader(log, MAPPING.name)
+        self._records = MappingRecords(identifier)
+        self._reading = asyncio.Lock()
+
+    @property
+    def in_force(self) -> MappingInForce | None:
+        """Return the version in force; None: there is none."""
+        return self._records.in_force
+
+    @property
+    def listings(self) -> Mapping[str, CompleteListing]:
+        """Return the last complete listing of each raw topic."""
+        return self._records.listings
+
+    async def catch_up(self) -> MappingInForce | None:
+        """Read what was published since the last call, and return the version in force.
+
+        Raises:
+            FatalError: It was published by a newer release.
+        """
+        async with self._reading:
+            self._records.take(await self._reader.to_end())
+        if self._records.held:
+            raise FatalError(self._records.held)
+        return self._records.in_force
+
+    async def publish(self, loaded: LoadedMapping, *, green_version: int = 0) -> MappingInForce:
+        """Put a mapping in force without mapping anything again; unchanged, it stays what it is.
+
+        Args:
+            loaded: The mapping.
+            green_version: With which a whole run has last finished green.
+        """
+        current = await self.catch_up()
+        if current is not None and current.config == loaded.config:
+            return current
+        return await self._put(self._next(loaded, green_version))
+
+    async def publish_replay(
+        self, loaded: LoadedMapping, *, run_id: str, topics: Collection[str], green_version: int = 0
+    ) -> MappingInForce:
+        """Put a mapping in force as a new version, even unchanged, by which topics are mapped again.
+
+        The version is the command of its replay: once it is published, it is not published again for the
+        same run.
+
+        Args:
+            loaded: The mapping.
+            run_id: The replay.
+            topics: Raw topics to be mapped again.
+            green_version: With which a whole run has last finished green.
+        """
+        current = await self.catch_up()
+        if current is not None and current.run_id == run_id:
+            return current
+        ends: dict[str, dict[int, int]] = {}
+        places = await self._log.partitions(frozenset(topics).__contains__)
+        for place, end in (await self._log.end_offsets(places)).items():
+            ends.setdefault(place.topic, {})[place.partition] = end
+        update = {
+            "replay_from": begin_replay(ends, self._records.listings, ends),
+            "replay_to": ends,
+            "run_id": run_id,
+        }
+        return await self._put(self._next(loaded, green_version).model_copy(update=update))
+
+    async def note_listing(self, listing: CompleteListing) -> None:
+        """Note that a listing was complete: replays begin there from now on."""
+        await self._append(listing_record(listing, identifier=self._identifier, made_at=self._now()))
+
+    def _next(self, loaded: LoadedMapping, green_version: int) -> MappingInForce:
+        current = self._records.in_force
+        return MappingInForce(
+            schema_version=SCHEMA_VERSION,
+            version=1 + self._records.version(),
+            config=loaded.config,
+            origin=loaded.name,
+            previous=previous_versions(current, green_version, loaded.config),
+        )
+
+    async def _put(self, mapping: MappingInForce) -> MappingInForce:
+        await self._append(mapping_record(mapping, identifier=self._identifier, made_at=self._now()))
+        return await self.catch_up() or mapping
+
+    async def _append(self, record: NewRecord) -> None:
+        await self._log.create_topics([MAPPING.name])
+        await self._log.append([record])

@@ -6,7 +6,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from schemas.headers import PREFIX, HeaderStamp, Origin, RecordHeaders
+from schemas.headers import PREFIX, HeaderStamp, Operation, Origin, RecordHeaders
 from schemas.outcome import Reason
 from schemas.topics import RAW
 from shared.lenient_json import json_bytes
@@ -46,6 +46,8 @@ def build_raw_records(
     observed_at: datetime,
     made_at: datetime,
     omitted: Mapping[str, tuple[str, ...]] = NOTHING_OMITTED,
+    operation: Operation = Operation.UPSERT,
+    confirmed: bool = False,
 ) -> RawRecords:
     """Return a record per row that can be one; the headers of a page differ in id and subject only.
 
@@ -59,6 +61,8 @@ def build_raw_records(
         observed_at: When the request that brought them was sent.
         made_at: Now.
         omitted: Id of those objects that lack enrichment keys to these keys.
+        operation: Delete: the objects are gone, the rows are the best that is known of them.
+        confirmed: Whether an operator has released what comes of it: see `RecordHeaders`.
     """
     stamp = HeaderStamp(
         RecordHeaders(
@@ -71,6 +75,8 @@ def build_raw_records(
             kind=kind,
             runid=run_id,
             observedat=observed_at,
+            operation=operation,
+            confirmed=confirmed,
         )
     )
     unique = f"@{run_id or origin}.{observed_at.timestamp():.6f}"

@@ -1,19 +1,25 @@
 """Asks PagerDuty for one object and publishes it as a listing would have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from urllib.parse import quote
 
 from schemas.headers import Origin
 from services.fetcher.enrichment.interface import Enricher
 from services.fetcher.list_reader import Publish
+from services.fetcher.newest_wins import Key
+from services.fetcher.one_object import Presence, ask_for_object, keys_of, single_query, would_list
 from services.fetcher.raw_records import build_raw_records
-from shared.kinds import kind_named
+from services.fetcher.sweep.interface import Existence
 from shared.pagerduty.client import PagerDutyClient
-from shared.pagerduty.verdicts import Verdict
 from shared.sources import Source
 
-INCLUDE = "include[]"
+Hold = Callable[[Collection[Key]], AbstractContextManager[None]]
+"""Holds for the time of a block that an object is being asked for: `RawPublisher.single`."""
+
+
+def _hold_nothing(_: Collection[Key]) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 async def refresh_object(
@@ -25,8 +31,37 @@ async def refresh_object(
     identifier: str,
     now: Callable[[], datetime],
     enricher: Enricher | None = None,
+    hold: Hold = _hold_nothing,
 ) -> bool:
-    """Publish what PagerDuty says of an object now, with the includes and the enrichment of its source.
+    """Publish what PagerDuty says of an object now; False: it could not be published.
+
+    Args and errors are those of `ask_and_publish`.
+    """
+    existence = await ask_and_publish(
+        source,
+        object_id,
+        client=client,
+        publish=publish,
+        identifier=identifier,
+        now=now,
+        enricher=enricher,
+        hold=hold,
+    )
+    return existence is Existence.THERE
+
+
+async def ask_and_publish(
+    source: Source,
+    object_id: str,
+    *,
+    client: PagerDutyClient,
+    publish: Publish,
+    identifier: str,
+    now: Callable[[], datetime],
+    enricher: Enricher | None = None,
+    hold: Hold = _hold_nothing,
+) -> Existence:
+    """Ask for an object and publish it with the includes and the enrichment of its source, without a run id.
 
     Args:
         source: Source the object belongs to.
@@ -36,34 +71,36 @@ async def refresh_object(
         identifier: The installation.
         now: Aware UTC.
         enricher: That of the source; None: nothing is added.
+        hold: See `Hold`.
 
     Returns:
-        Whether it was published; not when the kind has no GET of one object, PagerDuty does not give it, or
-        no record can hold it.
+        THERE where it was published, or a newer version of it was. An object that the source's listing would
+        not bring is UNCLEAR.
 
     Raises:
         FatalError: PagerDuty refuses the token, or gives nothing at all.
+        NotOwnerError: This replica does not lead any more.
     """
-    kind = kind_named(source.kind)
-    if kind.single is None:
-        return False
-    includes = [pair for pair in source.query if pair[0] == INCLUDE]
-    answer = await client.get(f"{kind.path}/{quote(object_id, safe='')}", includes, kind.headers)
-    row = answer.body.get(kind.single) if kind.single else answer.body
-    if answer.verdict is not Verdict.OK or not isinstance(row, dict) or kind.identify(row) != object_id:
-        return False
-    omitted = await enricher.enrich([(object_id, row)]) if enricher else {}
-    built = build_raw_records(
-        source.topic,
-        [(object_id, row)],
-        kind=source.kind,
-        origin=Origin.RESYNC,
-        run_id="",
-        identifier=identifier,
-        observed_at=answer.sent_at,
-        made_at=now(),
-        omitted=omitted,
-    )
-    if built.records:
-        await publish(built.records)
-    return bool(built.records)
+    with hold(keys_of([source], object_id)):
+        found = await ask_for_object(client, source.kind, object_id, single_query(source))
+        if found.presence is Presence.ABSENT:
+            return Existence.GONE
+        if found.presence is not Presence.THERE or found.asked_at is None:
+            return Existence.UNCLEAR
+        if not await would_list(client, source, object_id, found.row):
+            return Existence.UNCLEAR
+        omitted = await enricher.enrich([(object_id, found.row)]) if enricher else {}
+        built = build_raw_records(
+            source.topic,
+            [(object_id, found.row)],
+            kind=source.kind,
+            origin=Origin.RESYNC,
+            run_id="",
+            identifier=identifier,
+            observed_at=found.asked_at,
+            made_at=now(),
+            omitted=omitted,
+        )
+        if built.records:
+            await publish(built.records)
+        return Existence.THERE if built.records else Existence.UNCLEAR

@@ -13,6 +13,7 @@ from schemas.run import (
     RunResult,
     RunState,
 )
+from services.fetcher.seen_ids import digest_text
 
 _WORST_FIRST = (
     KindState.FAILED,
@@ -29,12 +30,15 @@ def merge_listings(listings: Iterable[KindResult]) -> KindResult:
     merged = KindResult(state=KindState.COMPLETE)
     announced: int | None = 0
     reasons: list[str] = []
+    digests: list[str] = []
     for one in listings:
         merged.fetched += one.fetched
+        merged.superseded += one.superseded
         merged.duplicates += one.duplicates
         merged.requests += one.requests
         announced = None if announced is None or one.announced is None else announced + one.announced
         merged.state = min(merged.state, one.state, key=_WORST_FIRST.index)
+        digests.append(one.ids_digest)
         for reason, number in one.failures_by_reason.items():
             merged.failures_by_reason[reason] = merged.failures_by_reason.get(reason, 0) + number
         merged.failures += one.failures[: KIND_FAILURE_LIMIT - len(merged.failures)]
@@ -42,6 +46,8 @@ def merge_listings(listings: Iterable[KindResult]) -> KindResult:
         if one.reason and one.reason not in reasons:
             reasons.append(one.reason)
     merged.announced = announced
+    if all(digests):
+        merged.ids_digest = digest_text(sum(int(digest, 16) for digest in digests))
     merged.reason = "; ".join(reasons)
     return merged
 
@@ -71,12 +77,17 @@ _SETTLED = (
 )
 
 
+def count_handled(kind: KindResult) -> int:
+    """Return how many objects of a kind the mapper is done with."""
+    return sum(kind.mapper.get(count, 0) for count in _MAPPED)
+
+
 def count_unfinished(kinds: Mapping[str, KindResult]) -> tuple[int, int]:
     """Return how many objects were read but not mapped, and how many changes were made but not settled.
 
     Both are 0 in a run that got to its end.
     """
-    unmapped = sum(one.fetched - sum(one.mapper.get(count, 0) for count in _MAPPED) for one in kinds.values())
+    unmapped = sum(one.fetched - count_handled(one) for one in kinds.values())
     unsettled = sum(
         one.mapper.get(Count.EMITTED, 0) - sum(one.writer.get(count, 0) for count in _SETTLED)
         for one in kinds.values()
@@ -111,6 +122,7 @@ def add_letter(result: RunResult, letter: DeadLetter) -> None:
 
 
 def final_state(result: RunResult) -> RunState:
-    """Judge a run whose barrier has passed: green only if every kind is complete and nothing failed."""
+    """Judge a run whose barrier has passed: green only if all is complete and swept, and nothing failed."""
     whole = all(kind.state is KindState.COMPLETE for kind in result.kinds.values())
+    whole = whole and (result.sweep is None or result.sweep.is_done)
     return RunState.COMPLETED if whole and not result.failure_count else RunState.COMPLETED_WITH_FAILURES

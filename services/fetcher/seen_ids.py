@@ -4,6 +4,9 @@ import sqlite3
 from collections.abc import Sequence
 from enum import Enum
 from hashlib import blake2b
+from typing import Final
+
+_DIGEST_BITS: Final = 64
 
 
 class Sight(Enum):
@@ -27,6 +30,12 @@ class SeenIds:
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("CREATE TABLE seen (hash INTEGER PRIMARY KEY, reading INTEGER NOT NULL)")
+        self._sum = 0
+
+    @property
+    def digest(self) -> str:
+        """Return the sum of the hashes of all ids: the same ids have the same, in whatever order."""
+        return digest_text(self._sum)
 
     def add(self, ids: Sequence[str], reading: int) -> list[Sight]:
         """Note ids as seen by a reading and return for each what was known of it."""
@@ -35,6 +44,8 @@ class SeenIds:
         sights = []
         for one in hashes:
             before = known.get(one)
+            if before is None:
+                self._sum += one
             sights.append(
                 Sight.NEW if before is None else Sight.REPEATED if before == reading else Sight.KNOWN
             )
@@ -63,6 +74,11 @@ class SeenIds:
     def close(self) -> None:
         """Forget everything."""
         self._database.close()
+
+
+def digest_text(total: int) -> str:
+    """Return a sum of hashes as a digest, hexadecimal; sums of digests are digests of the sum."""
+    return f"{total % 2**_DIGEST_BITS:016x}"
 
 
 def _hash(text: str) -> int:

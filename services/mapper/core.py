@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -13,10 +14,12 @@ from schemas.outcome import Count, Reason
 from schemas.topics import ENTITIES
 from services.mapper.evaluate import Failed, Omission
 from services.mapper.mapped import Change, Mapped, RawObject
+from services.mapper.patient_run import map_patiently
 from services.mapper.plan import build_plan
 from services.mapper.plan_shape import Plan
 from services.mapper.pool import WorkerPool
 from services.mapper.reading import Newer, Readable, Unreadable, read_record
+from services.mapper.replaying import Replaying
 from shared.core import Batch
 from shared.dead_letters import dead_letter_record
 from shared.log.interface import Log, NewRecord, Record, TopicPartition
@@ -90,10 +93,11 @@ class MapperCore:
         self._patience_s = patience_s
         self._source = f"pagerport/{identifier}/mapper"
         self._plan: Plan | None = None
+        self._replaying = Replaying()
         self._omissions = new_omissions() if omissions is None else omissions
         self._known = asyncio.Event()
         self._held: set[TopicPartition] = set()
-        self._stamps: dict[tuple[Operation, Origin, str, str, datetime | None], HeaderStamp] = {}
+        self._stamps: dict[tuple[Operation, Origin, str, str, datetime | None, bool], HeaderStamp] = {}
         """Of the batch in hand."""
 
     def use(self, mapping: MappingInForce) -> None:
@@ -104,6 +108,7 @@ class MapperCore:
             ExpressionError: An expression does not compile. Both only if it was published unchecked.
         """
         self._plan = build_plan(mapping, plan_sources(mapping.config, now=self._now()))
+        self._replaying = Replaying.of(mapping)
         self._known.set()
 
     async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
@@ -121,8 +126,18 @@ class MapperCore:
         plan = await self._mapping(batch.leaving)
         if plan is None:
             return [None] * len(batch.records)
-        objects = [one.raw for one in read if isinstance(one, Readable)]
-        results = iter(await self._run(plan, objects, batch.leaving))
+        read = self._replaying.adopt(batch, read)
+        objects = [_in_run(one) if plan["previous"] else one.raw for one in read if isinstance(one, Readable)]
+        results = iter(
+            await map_patiently(
+                self._pool,
+                plan,
+                objects,
+                batch.leaving,
+                patience_s=self._patience_s,
+                leaving_grace_s=self._leaving_grace_s,
+            )
+        )
         behind: set[TopicPartition] = set()
         out: list[NewRecord] = []
         outcomes: list[Outcome | None] = []
@@ -173,28 +188,6 @@ class MapperCore:
             await _first_of(self._known, leaving)
         return self._plan
 
-    async def _run(
-        self, plan: Plan, objects: Sequence[RawObject], leaving: asyncio.Event
-    ) -> list[Mapped | None]:
-        """Return what became of the objects; None: not done when the batch had to go, or took long."""
-        found: list[Mapped | None] = [None] * len(objects)
-        enough = asyncio.Event()
-        work = asyncio.ensure_future(self._pool.map_into(plan, objects, found, enough))
-        left = asyncio.ensure_future(leaving.wait())
-        try:
-            await asyncio.wait({work, left}, timeout=self._patience_s, return_when=asyncio.FIRST_COMPLETED)
-            enough.set()
-            await asyncio.wait({work, left}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                await asyncio.wait({work}, timeout=self._leaving_grace_s)
-            if work.done():
-                work.result()
-            return found
-        finally:
-            for task in (work, left):
-                task.cancel()
-            await asyncio.gather(work, left, return_exceptions=True)
-
     def _publish(
         self, plan: Plan, record: Record, one: Readable, mapped: Mapped, out: list[NewRecord]
     ) -> Outcome:
@@ -238,7 +231,14 @@ class MapperCore:
 
     def _stamp(self, headers: RecordHeaders, operation: Operation) -> HeaderStamp:
         """Return the stamp for what comes of the objects of one page."""
-        page = (operation, headers.origin, headers.kind, headers.runid, headers.observedat)
+        page = (
+            operation,
+            headers.origin,
+            headers.kind,
+            headers.runid,
+            headers.observedat,
+            headers.confirmed,
+        )
         if page not in self._stamps:
             pattern = RecordHeaders(
                 id="-",
@@ -251,6 +251,7 @@ class MapperCore:
                 kind=headers.kind,
                 runid=headers.runid,
                 observedat=headers.observedat,
+                confirmed=headers.confirmed,
             )
             self._stamps[page] = HeaderStamp(pattern)
         return self._stamps[page]
@@ -281,6 +282,10 @@ async def _first_of(*events: asyncio.Event) -> None:
         for wait in waits:
             wait.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
+
+
+def _in_run(one: Readable) -> RawObject:
+    return replace(one.raw, in_run=one.headers.origin in (Origin.RESYNC, Origin.REPLAY))
 
 
 def _kind_of(plan: Plan, topic: str) -> str:

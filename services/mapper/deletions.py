@@ -15,7 +15,7 @@ def deletable_unselected(topic: TopicPlan, blueprint: str) -> bool:
     """
     if topic["foreign_any"] or blueprint in topic["foreign"]:
         return False
-    return _is_fed(topic, blueprint)
+    return feeds(topic, blueprint)
 
 
 def deletable_with_object(topic: TopicPlan, blueprint: str) -> bool:
@@ -25,7 +25,7 @@ def deletable_with_object(topic: TopicPlan, blueprint: str) -> bool:
     """
     if topic["other_kinds_any"] or blueprint in topic["other_kinds"]:
         return False
-    return _is_fed(topic, blueprint)
+    return feeds(topic, blueprint)
 
 
 def gives_identifier(entry: EntryPlan, document: Json) -> bool:
@@ -47,7 +47,7 @@ def _has_keys(text: str, keys: Collection[str]) -> bool:
     return all(key in keys for key in root_keys(text))
 
 
-def _is_fed(topic: TopicPlan, blueprint: str) -> bool:
+def feeds(topic: TopicPlan, blueprint: str) -> bool:
     """Whether this source makes the blueprint's entities; an entry without properties only annotates them."""
     if blueprint in topic["fed"]:
         return True

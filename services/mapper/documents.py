@@ -1,12 +1,17 @@
 """Reads the JSON of a raw object, also where only half of a character or too large a number is in it."""
 
 import json
+import re
+from typing import Final
 
 import orjson
 
 from services.mapper.mapped import RawObject
 from shared.jq_engine import Json
-from shared.lenient_json import read_leniently, refuse
+from shared.lenient_json import OBJECT_LEVELS, json_bytes, read_leniently, refuse
+
+_NEGATIVE_ZERO: Final = re.compile(r"-0[,\]} \t\r\n]")
+"""As text jq tells it from `0`; once parsed nobody can. It may also stand at the end of a word of a text."""
 
 
 def read_document(raw: RawObject) -> tuple[Json, str]:
@@ -15,7 +20,7 @@ def read_document(raw: RawObject) -> tuple[Json, str]:
     A text is an object too: the rows of some lists are no more. Source: PagerDuty REST API, List abilities.
 
     Raises:
-        ValueError: The value is not UTF-8, not JSON, or neither an object nor a text.
+        ValueError: The value is not UTF-8, not JSON, nested too deeply, or neither an object nor a text.
     """
     if raw.value is None:
         document = {"id": raw.object_id}
@@ -28,6 +33,11 @@ def read_document(raw: RawObject) -> tuple[Json, str]:
         document = orjson.loads(text)
     except ValueError:
         document, text = _read_leniently(text)
+    else:
+        if _NEGATIVE_ZERO.search(text):
+            document, text = _read_leniently(text)
+    if text.count("[") + text.count("{") > OBJECT_LEVELS:
+        _refuse_too_deep(document)
     if type(document) is not dict and type(document) is not str:
         raise ValueError(f"the value is a {type(document).__name__}, not an object")
     return document, text
@@ -46,3 +56,15 @@ def _read_leniently(text: str) -> tuple[Json, str]:
         raise ValueError("the value is nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"the value is not JSON: {error}") from None
+
+
+def _refuse_too_deep(document: Json) -> None:
+    """Refuse a value that could be read, but not be written once something stands around it.
+
+    Raises:
+        ValueError: It is nested too deeply.
+    """
+    try:
+        json_bytes(document)
+    except ValueError as error:
+        raise ValueError(f"the value cannot be passed on: {error}") from None

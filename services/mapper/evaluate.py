@@ -7,9 +7,10 @@ from typing import Final, NamedTuple
 import orjson
 
 from schemas.outcome import Reason
-from services.mapper.native import Result, type_name
+from services.mapper.entry_texts import Row
+from services.mapper.native import Result
+from services.mapper.native_values import type_name
 from services.mapper.plan_shape import BLUEPRINT, QUERY, EntryPlan, Template
-from services.mapper.programs import Row
 from shared.jq_engine import Json
 
 _MESSAGE_LIMIT_CHARS: Final = 200

@@ -44,6 +44,7 @@ def request(objects: Sequence[RawObject], *, apart: bool = False) -> bytes:
             raw.deleted,
             raw.omitted,
             NO_VALUE if raw.value is None else len(raw.value),
+            raw.in_run,
         )
         for raw in objects
     ]
@@ -54,10 +55,10 @@ def read_request(head: Head, rest: bytes) -> list[RawObject]:
     """Return the objects of a request."""
     objects: list[RawObject] = []
     start = 0
-    for topic, partition, offset, object_id, deleted, omitted, size in head["objects"]:
+    for topic, partition, offset, object_id, deleted, omitted, size, in_run in head["objects"]:
         value = None if size == NO_VALUE else rest[start : start + size]
         start += max(size, 0)
-        objects.append(RawObject(topic, partition, offset, object_id, deleted, tuple(omitted), value))
+        objects.append(RawObject(topic, partition, offset, object_id, deleted, tuple(omitted), value, in_run))
     return objects
 
 

@@ -18,6 +18,7 @@ class RawObject:
         deleted: The object is gone; `value` is the best body known.
         omitted: Enrichment keys that could not be had this time.
         value: JSON of the object; None: only its id is known.
+        in_run: A run has it mapped: what only a previous mapping made of it is proposed for delete.
     """
 
     topic: str
@@ -27,6 +28,7 @@ class RawObject:
     deleted: bool
     omitted: tuple[str, ...]
     value: bytes | None
+    in_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)

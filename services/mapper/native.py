@@ -1,33 +1,30 @@
-"""Evaluates plain paths and constants without libjq, which mostly reads the document."""
+"""Evaluates without libjq, which mostly reads the document, what can be proven equal to it."""
 
 from collections.abc import Callable
 from typing import Final
 
+from services.mapper.native_forms import Form, native_form
+from services.mapper.native_values import LeftError, RaisedError, type_name
 from shared.jq_engine import Json
-from shared.jq_text import Path, constant, plain_path, without_tostring
+from shared.jq_parser import parse
+from shared.jq_text import Path, constant, plain_path
 
 Result = list[Json] | dict[str, Json]
 """`[value]`, `[]` for no output, or `{"e": what was raised}`."""
 Getter = Callable[[Json], Result]
 
 NULL: Final[Result] = [None]
-_TYPES: Final = {
-    bool: "boolean",
-    int: "number",
-    float: "number",
-    str: "string",
-    list: "array",
-    dict: "object",
-    type(None): "null",
-}
+LEFT_TO_LIBJQ: Final[Result] = {"e": "left to libjq"}
+"""Given by a getter that meets a value it cannot judge; known by identity."""
 
 
 def native(text: str) -> Getter | None:
     """Return what evaluates the expression on a parsed document as jq would; None: leave it to libjq."""
-    head = without_tostring(text)
-    if head is not None:
-        path = plain_path(head)
-        return _texts(_follow(path)) if path else None
+    return native_path(text) or _native_form(text)
+
+
+def native_path(text: str) -> Getter | None:
+    """Return the same of constants and plain paths only, which are the same in every version of jq."""
     given = constant(text)
     if given:
         return lambda _: given
@@ -35,9 +32,34 @@ def native(text: str) -> Getter | None:
     return _follow(path) if path else None
 
 
-def type_name(value: Json) -> str:
-    """Return the type of a value in jq's words."""
-    return _TYPES.get(type(value), "number")
+def _native_form(text: str) -> Getter | None:
+    node = parse(text)
+    form = None if node is None else native_form(node)
+    return None if form is None else _getter(form)
+
+
+def _getter(form: Form) -> Getter:
+    single, several = form.single, form.several
+    if single is not None:
+
+        def one(document: Json) -> Result:
+            try:
+                return [single(document)]
+            except (RaisedError, LeftError):
+                # What it raises libjq tells.
+                return LEFT_TO_LIBJQ
+
+        return one
+
+    def first(document: Json) -> Result:
+        try:
+            for value in several(document):
+                return [value]
+        except (RaisedError, LeftError):
+            return LEFT_TO_LIBJQ
+        return []
+
+    return first
 
 
 def _follow(path: Path) -> Getter:
@@ -65,28 +87,3 @@ def _steps(value: Json, path: Path) -> Result:
             by = f'"{step}"' if isinstance(step, str) else "number"
             return {"e": f"Cannot index {type_name(value)} with {by}"}
     return [value]
-
-
-def _texts(get: Getter) -> Getter:
-    """Add `| tostring` for values of one plain text form; the others are left to libjq."""
-
-    def text(document: Json) -> Result:
-        found = get(document)
-        if not found or type(found) is dict:
-            return found
-        value = found[0]  # type: ignore[index]  # a list of one
-        if type(value) is str:
-            return found
-        if value is None:
-            return ["null"]
-        if value is True or value is False:
-            return ["true" if value else "false"]
-        if type(value) is int and abs(value) < 2**53:
-            return [str(value)]
-        return LEFT_TO_LIBJQ
-
-    return text
-
-
-LEFT_TO_LIBJQ: Final[Result] = {"e": "left to libjq"}
-"""Given by a getter that meets a value it cannot judge; known by identity."""

@@ -8,7 +8,7 @@ import orjson
 
 from schemas.outcome import Count, Reason
 from schemas.versions import SCHEMA_VERSION
-from services.mapper.deletions import deletable_unselected, deletable_with_object, gives_identifier
+from services.mapper.deletions import deletable_unselected, deletable_with_object, feeds, gives_identifier
 from services.mapper.documents import read_document
 from services.mapper.evaluate import Failed, Identifier, Made, omission, read_keys, unjudged
 from services.mapper.gather import BoundEntry, Gathered, class_of, gather
@@ -34,11 +34,15 @@ class ObjectMapper:
         }
         self._plans = plan["topics"]
         self._topics: dict[str, _Topic] = {}
+        self._previous_plans = plan["previous"]
+        self._previous: dict[str, list[_Topic]] = {}
 
     def prepare(self, topic: str) -> None:
         """Compile what a topic's objects need, where that is not done yet."""
         if topic not in self._topics and topic in self._plans:
             self._topics[topic] = _Topic(self._plans[topic])
+        if topic not in self._previous:
+            self._previous[topic] = [_Topic(plan[topic]) for plan in self._previous_plans if topic in plan]
 
     def map_object(self, raw: RawObject, at: At | None = None) -> Mapped:
         """Return what the mapping makes of an object. Nothing that it holds raises.
@@ -50,7 +54,9 @@ class ObjectMapper:
         mapped = Mapped()
         self.prepare(raw.topic)
         topic = self._topics.get(raw.topic)
-        if topic is None:
+        # An object that is mapped once more, each expression apart, has been suspected: that is enough.
+        previous = self._previous[raw.topic] if raw.in_run and at is None else []
+        if topic is None and not previous:
             mapped.count(Count.FILTERED)
             return mapped
         try:
@@ -59,12 +65,17 @@ class ObjectMapper:
             mapped.failures.append(Failed(Reason.UNREADABLE, str(error), -1))
             mapped.count(Count.FAILED)
             return mapped
-        programs = topic.programs
-        results = programs.evaluate(document, text) if at is None else programs.evaluate_apart(text, at)
-        if raw.deleted:
-            self._map_deleted(topic, raw, document, results, mapped)
+        if topic is None:
+            mapped.count(Count.FILTERED)
         else:
-            self._map_present(topic, raw, document, results, mapped)
+            programs = topic.programs
+            results = programs.evaluate(document, text) if at is None else programs.evaluate_apart(text, at)
+            if raw.deleted:
+                self._map_deleted(topic, raw, document, results, mapped)
+            else:
+                self._map_present(topic, raw, document, results, mapped)
+        for before in previous:
+            self._propose_previous(before, raw, document, text, mapped)
         mapped.count(Count.EMITTED, len(mapped.changes))
         return mapped
 
@@ -82,6 +93,7 @@ class ObjectMapper:
         if not gathered.failures and not gathered.unknown:
             self._propose(topic, raw, gathered, merged, mapped)
         mapped.omissions.extend(unjudged(entry) for entry in gathered.unknown)
+        mapped.count(Count.UNJUDGED, bool(gathered.unknown))
         mapped.count(Count.OMITTED, len(mapped.omissions))
         mapped.count(Count.COLLIDED, gathered.collided)
         mapped.failures.extend(gathered.failures)
@@ -100,6 +112,32 @@ class ObjectMapper:
         for key in proposed:
             if key[0] and key not in merged and deletable_unselected(topic.plan, key[0]):
                 mapped.changes.append(self._delete(key, "selector", topic, raw))
+
+    def _propose_previous(
+        self, topic: "_Topic", raw: RawObject, document: Json, text: str, mapped: Mapped
+    ) -> None:
+        """Propose to delete what a previous mapping made of the object and the new one does not.
+
+        Where the new one failed, or could not be judged, nobody knows what it makes.
+        """
+        if mapped.failures or Count.UNJUDGED in mapped.counts:
+            return
+        made: dict[Key, None] = {}
+        for entry, rows in zip(topic.entries, topic.programs.evaluate(document, text), strict=True):
+            if not raw.deleted:
+                gathered = Gathered()
+                gather(gathered, entry, rows, entry.omitted(raw.omitted), document)
+                found = [(one.blueprint, one.identifier) for one in gathered.made]
+            elif gives_identifier(entry.plan, document):
+                keys = [read_keys(entry.plan, row) for row in rows.rows]
+                found = [one for one in keys if not isinstance(one, Failed)]
+            else:
+                found = []
+            made.update(((blueprint, name), None) for blueprint, name in found if isinstance(name, str))
+        said = {change.key for change in mapped.changes}
+        for key in made:
+            if f"{key[0]}/{key[1]}" not in said and feeds(topic.plan, key[0]):
+                mapped.changes.append(self._delete(key, "previous", topic, raw))
 
     def _map_deleted(
         self, topic: "_Topic", raw: RawObject, document: Json, results: Sequence[Rows], mapped: Mapped

@@ -1,17 +1,21 @@
 """Plans, per raw topic, what is evaluated on an object."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from schemas.mapping import EntityMapping, MappingFile, MappingInForce, Query, Resource
 from services.mapper.plan_shape import EntryPlan, Plan, Template, TopicPlan
+from services.mapper.previous import previous_topics
 from shared.jq_engine import ExpressionError
 from shared.jq_text import constant_text
 from shared.jq_together import runnable_texts
 from shared.local_filters import LOCAL_PARAMETERS
 from shared.mapping_check import expressions
-from shared.sources import Source
+from shared.sources import Source, plan_sources
 
+_ANY_TIME: Final = datetime(2020, 1, 1, tzinfo=UTC)
+"""Which topic feeds which entries does not depend on the time."""
 _TIME_BOUNDS: Final = frozenset({"since", "until", "date_range"})
 
 
@@ -26,14 +30,22 @@ def build_plan(mapping: MappingInForce, sources: Sequence[Source]) -> Plan:
         ExpressionError: An expression does not compile; the mapping authority refuses such a mapping.
     """
     config = mapping.config
-    runs = _Runnable(config)
+    topics = _plan_topics(config, sources)
     return {
         "version": mapping.version,
         "merge": config.enable_merge_entity,
         "create_missing_related_entities": config.create_missing_related_entities,
         "delete_dependents": config.delete_dependent_entities,
-        "topics": {source.topic: _plan_topic(config, source, sources, runs) for source in sources},
+        "topics": topics,
+        "previous": previous_topics(
+            mapping, topics, lambda other: _plan_topics(other, plan_sources(other, now=_ANY_TIME))
+        ),
     }
+
+
+def _plan_topics(config: MappingFile, sources: Sequence[Source]) -> dict[str, TopicPlan]:
+    runs = _Runnable(config)
+    return {source.topic: _plan_topic(config, source, sources, runs) for source in sources}
 
 
 class _Runnable:

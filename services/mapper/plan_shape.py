@@ -52,10 +52,15 @@ class TopicPlan(TypedDict):
 
 
 class Plan(TypedDict):
-    """A version of the mapping, ready to be evaluated."""
+    """A version of the mapping, ready to be evaluated.
+
+    `previous` has what is left of the versions before it: by topic the entries that it has not, without what
+    they write.
+    """
 
     version: int
     merge: bool
     create_missing_related_entities: bool
     delete_dependents: bool
     topics: dict[str, TopicPlan]
+    previous: list[dict[str, TopicPlan]]

@@ -1,30 +1,24 @@
-"""Evaluates a topic's expressions on one object: plain ones natively, the rest as one fused libjq program."""
+"""Evaluates a topic's expressions on one object: natively, as one fused libjq program, or each alone."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
 
-from services.mapper.native import LEFT_TO_LIBJQ, Getter, Result, native
+from services.mapper.entry_texts import EntryTexts, Row, is_true
+from services.mapper.fused import FusedProgram, InexactError, JsonText
+from services.mapper.item_lists import item_finder, items_source, parent_of
+from services.mapper.native import LEFT_TO_LIBJQ, Getter, Result, native, native_path
+from services.mapper.native_values import LeftError, RaisedError
 from services.mapper.plan_shape import ITEMS, QUERY, EntryPlan
-from shared.jq_engine import ExpressionError, Json, LibjqEngine, LibjqProgram, enclose
-
-Row = list[Result | None]
-"""A result per expression of the entry; None: not needed, since the selector is not true."""
+from shared.jq_engine import Engine, ExpressionError, Json, LibjqEngine, Program, enclose
 
 At = Callable[[int, int], None]
 """Hears which expression is run next: the entry's index in the mapping, its own in `texts`, or `ITEMS`."""
 
 FUSED_EXPRESSIONS: Final = 100
 """Most expressions of one fused program: the time libjq needs to compile them grows with their square."""
-
-_FOUND: Final = "$__pagerport_found"
-_PATHS: Final = "$__pagerport_paths"
-_PARENT: Final = "$__pagerport_parent"
-_ITEM: Final = "$__pagerport_item"
-_SELECTED: Final = "$__pagerport_selected"
 
 
 def _nobody(_entry: int, _text: int) -> None:
@@ -47,11 +41,10 @@ class Rows:
 class TopicPrograms:
     """The compiled expressions of one topic's entries. Compiles the slow path only when it is needed."""
 
-    def __init__(self, entries: list[EntryPlan]) -> None:
-        self._engine = LibjqEngine()
-        self._entries = [_Entry(entry) for entry in entries]
-        self._single: dict[str, LibjqProgram] = {}
-        self._parts = [_Part(part, self._fused(part)) for part in _parts(self._entries)]
+    def __init__(self, entries: Sequence[EntryPlan], engine: Engine | None = None) -> None:
+        self._alone = _AlonePrograms(LibjqEngine() if engine is None else engine)
+        self._entries = [_Entry(plan, self._alone.engine) for plan in entries]
+        self._parts = [_Part(part, self._alone) for part in _parts(self._entries)]
 
     def evaluate(self, document: Json, text: str) -> list[Rows]:
         """Return what each entry's expressions give on an object.
@@ -60,7 +53,8 @@ class TopicPrograms:
             document: The parsed object.
             text: Its JSON.
         """
-        return [rows for part in self._parts for rows in self._evaluate_part(part, document, text)]
+        source = JsonText(document, text)
+        return [rows for part in self._parts for rows in part.evaluate(source)]
 
     def evaluate_apart(self, text: str, at: At) -> list[Rows]:
         """Return the same, each expression run as a program of its own and announced before it is.
@@ -69,213 +63,179 @@ class TopicPrograms:
             text: The object's JSON.
             at: Hears the entry's index in the mapping and the expression's in `texts`.
         """
-        return [self._one_by_one(entry, text, at) for entry in self._entries]
+        return [self._alone.entry(entry, text, at) for entry in self._entries]
 
-    def _evaluate_part(self, part: "_Part", document: Json, text: str) -> list[Rows]:
-        try:
-            natives = [entry.native_row(document) for entry in part.entries]
-        except _LeftToLibjqError:
-            return [self._one_by_one(entry, text) for entry in part.entries]
-        if not any(entry.needs_libjq(row) for entry, row in zip(part.entries, natives, strict=True)):
-            return [Rows([row]) for row in natives]
-        found = part.run(text)
-        if found is None:
-            return [self._one_by_one(entry, text) for entry in part.entries]
-        return [
-            entry.combine(row, given) for entry, row, given in zip(part.entries, natives, found, strict=True)
-        ]
 
-    def _fused(self, entries: "Sequence[_Entry]") -> LibjqProgram | None:
-        sources = [entry.source() for entry in entries]
-        if not any(sources):
-            return None
-        try:
-            return self._engine.compile_source("[" + ",".join(one or "null" for one in sources) + "]")
-        except ExpressionError:
-            # Each compiles alone, so the whole is too large; every object takes the slow path.
-            return None
+class _Entry:
+    """One entry, with what evaluates its expressions."""
 
-    def _one_by_one(self, entry: "_Entry", text: str, at: At = _nobody) -> Rows:
-        """Run each expression as a program of its own: one that breaks out costs only itself."""
-        if entry.items is None:
-            return Rows([self._row_alone(entry, text, at)])
-        at(entry.index, ITEMS)
-        found = self._alone_or_source(entry.items_source("."), text)
-        if type(found) is list and len(found) == 1 and "rows" in found[0]:
-            documents = [_json_text(one) for one in found[0]["rows"]]
-            return Rows([self._row_alone(entry, document, at) for document in documents])
-        failed = found[0]["found"] if type(found) is list and found else self._alone(entry.items, text)
-        return Rows(found=failed)
+    def __init__(self, plan: EntryPlan, engine: Engine) -> None:
+        self.plan = plan
+        self.has_items = plan["items"] is not None
+        self.texts = EntryTexts(plan, native if engine.is_libjq else native_path)
+        self.find_items = item_finder(plan) if engine.is_libjq else None
 
-    def _row_alone(self, entry: "_Entry", document: str, at: At) -> Row:
+
+class _AlonePrograms:
+    """Programs of a single expression, which is the slow path: one that breaks out costs only itself."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._programs: dict[str, Program] = {}
+
+    def entry(self, entry: _Entry, text: str, at: At = _nobody) -> Rows:
+        """Run all expressions of an entry on an object."""
+        plan = entry.plan
+        if plan["items"] is None:
+            return Rows([self.row(entry, text, at)])
+        at(plan["index"], ITEMS)
+        items = self.items(plan, text)
+        if isinstance(items, Rows):
+            return items
+        return Rows([self.row(entry, document, at) for document in items])
+
+    def items(self, plan: EntryPlan, text: str) -> list[str] | Rows:
+        """Return the JSON of each item beside its parent, or what itemsToParse gave that is no list."""
+        found = self.source(items_source(plan, "tojson"), text)
+        if type(found) is list and found:
+            rows: list[str] | None = found[0].get("rows")
+            return Rows(found=found[0]["found"]) if rows is None else rows
+        return Rows(found=self.text(plan["items"] or "", text))
+
+    def row(self, entry: _Entry, document: str, at: At = _nobody) -> Row:
+        """Run an entry's expressions on an object, or on an item beside its parent."""
         row: Row = []
-        for n, text in enumerate(entry.texts):
-            if n >= entry.keys and not _is_true(row[QUERY]):
+        for n, text in enumerate(entry.plan["texts"]):
+            if n >= entry.plan["keys"] and not is_true(row[QUERY]):
                 row.append(None)
                 continue
-            at(entry.index, n)
-            row.append(self._alone(text, document))
+            at(entry.plan["index"], n)
+            row.append(self.text(text, document))
         return row
 
-    def _alone(self, text: str, document: str) -> Result:
-        return self._alone_or_source(enclose(text), document)
+    def text(self, text: str, document: str) -> Result:
+        """Run one expression."""
+        return self.source(enclose(text), document)
 
-    def _alone_or_source(self, source: str, document: str) -> Result:
-        program = self._single.get(source)
+    def source(self, source: str, document: str) -> Result:
+        """Run a whole program."""
+        program = self._programs.get(source)
         if program is None:
-            program = self._single[source] = self._engine.compile_source(source)
+            program = self._programs[source] = self.engine.compile_source(source)
         try:
             return program.first(document)
         except ExpressionError as error:
             return {"e": error.message}
 
 
-class _LeftToLibjqError(Exception):
-    """A native expression met a value whose text only libjq knows."""
-
-
 class _Part:
-    """Entries that share a fused program; None: nothing is left to libjq, or it is too large."""
+    """Entries that share a fused program; one that has items is alone."""
 
-    def __init__(self, entries: "Sequence[_Entry]", fused: LibjqProgram | None) -> None:
-        self.entries = entries
-        self._fused = fused
+    def __init__(self, entries: Sequence[_Entry], alone: _AlonePrograms) -> None:
+        self._entries = entries
+        self._texts = [entry.texts for entry in entries]
+        self._alone = alone
+        self._fused: FusedProgram | None = None
+        if any(texts.fused for texts in self._texts):
+            self._fused = FusedProgram(self._texts, alone.engine, small=alone.engine.is_libjq)
 
-    def run(self, text: str) -> list[Json] | None:
-        if self._fused is None:
-            return None
+    def evaluate(self, source: JsonText) -> list[Rows]:
+        """Return what each entry gives on an object."""
+        if self._entries[0].has_items:
+            return [self._items(self._entries[0], source)]
+        return [Rows([row]) for row in self._rows(source)]
+
+    def _items(self, entry: _Entry, source: JsonText) -> Rows:
+        document = source.document
+        if entry.find_items is None or type(document) is not dict:
+            return self._items_by_libjq(entry, source.text())
         try:
-            given = self._fused.first(text)
-        except ExpressionError:
-            return None
-        # `halt` ends the program without output, wherever in it it stands.
-        return given[0] if given else None
+            found = entry.find_items(document)
+            if type(found.value) is not list:
+                return Rows(found=[found.value])
+            parent, name = parent_of(document, found.path), entry.plan["items_name"]
+            return Rows([self._rows(JsonText({**parent, name: item}))[0] for item in found.value])
+        except (RaisedError, LeftError, InexactError):
+            return self._items_by_libjq(entry, source.text())
 
+    def _items_by_libjq(self, entry: _Entry, text: str) -> Rows:
+        items = self._alone.items(entry.plan, text)
+        if isinstance(items, Rows):
+            return items
+        return Rows([self._item_row(entry, item) for item in items])
 
-def _parts(entries: "Sequence[_Entry]") -> "list[Sequence[_Entry]]":
-    """Cut the entries where a fused program would become too large."""
-    parts: list[Sequence[_Entry]] = []
-    start, size = 0, 0
-    for number, entry in enumerate(entries):
-        if number > start and size + entry.left > FUSED_EXPRESSIONS:
-            parts.append(entries[start:number])
-            start, size = number, 0
-        size += entry.left
-    parts.append(entries[start:])
-    return parts
+    def _item_row(self, entry: _Entry, text: str) -> Row:
+        try:
+            document = orjson.loads(text)
+        except ValueError:
+            # A number out of range.
+            return self._alone.row(entry, text)
+        return self._rows(JsonText(document, text))[0]
 
+    def _rows(self, source: JsonText) -> list[Row]:
+        """Return a row per entry, on an object or on an item beside its parent.
 
-class _Entry:
-    """One entry's expressions, sorted by who evaluates them."""
-
-    def __init__(self, plan: EntryPlan) -> None:
-        self.index = plan["index"]
-        self.items = plan["items"]
-        self.texts = plan["texts"]
-        self._name = plan["items_name"]
-        self._transform = plan["items_transform"]
-        self.keys = plan["keys"]
-        getters: list[Getter | None] = [
-            None if self.items is not None else native(text) for text in self.texts
-        ]
-        self._query = getters[QUERY]
-        self._key_getters = [(n, get) for n, get in enumerate(getters) if get and QUERY < n < self.keys]
-        self._rest_getters = [(n, get) for n, get in enumerate(getters) if get and n >= self.keys]
-        self._key_texts = [n for n, get in enumerate(getters) if not get and n < self.keys]
-        self._rest_texts = [n for n, get in enumerate(getters) if not get and n >= self.keys]
-        self._size = len(self.texts)
-        self.left = len(self._key_texts) + len(self._rest_texts)
-        """How many expressions are left to libjq."""
-
-    def native_row(self, document: Json) -> Row:
-        row: Row = [None] * self._size
-        selected = True
-        if self._query is not None:
-            row[QUERY] = found = self._query(document)
-            selected = _is_true(found)
-        for n, get in self._key_getters:
-            row[n] = found = get(document)
-            if found is LEFT_TO_LIBJQ:
-                raise _LeftToLibjqError
-        if selected:
-            for n, get in self._rest_getters:
-                row[n] = found = get(document)
-                if found is LEFT_TO_LIBJQ:
-                    raise _LeftToLibjqError
-        return row
-
-    def needs_libjq(self, row: Row) -> bool:
-        """Whether expressions of the entry are left that no native getter has evaluated."""
-        if self.items is not None or self._key_texts:
-            return True
-        return bool(self._rest_texts) and _is_true(row[QUERY])
-
-    def combine(self, row: Row, part: Json) -> Rows:
-        """Put what libjq gave for this entry beside what was evaluated natively."""
-        if part is None:
-            return Rows([row])
-        if self.items is None:
-            return Rows([self._fill(row, part)])
-        if "rows" in part:
-            return Rows([self._fill([None] * self._size, one) for one in part["rows"]])
-        return Rows(found=part["found"])
-
-    def _fill(self, row: Row, part: Json) -> Row:
-        keys, rest = part
-        for n, result in zip(self._key_texts, keys, strict=True):
-            row[n] = result
-        if rest is not None:
-            for n, result in zip(self._rest_texts, rest, strict=True):
-                row[n] = result
-        return row
-
-    def source(self) -> str:
-        """Return the entry's part of the fused program, empty when nothing is left to libjq."""
-        if not self._key_texts and not self._rest_texts:
-            return ""
-        if self.items is None:
-            return "(" + self._row_source() + ")"
-        return self.items_source(self._row_source())
-
-    def _row_source(self) -> str:
-        parts = [_SELECTED if n == QUERY else _caught(self.texts[n]) for n in self._key_texts]
-        keys = "[" + ",".join(parts) + "]"
-        rest = "[" + ",".join(_caught(self.texts[n]) for n in self._rest_texts) + "]"
-        condition = "[true]" if self.texts[QUERY].strip() == "true" else _caught(self.texts[QUERY])
-        return f"{condition} as {_SELECTED} | [{keys}, (if {_SELECTED} == [true] then {rest} else null end)]"
-
-    def items_source(self, row: str) -> str:
-        """Return a program that runs `row` on each item: the parent, the item under its name.
-
-        With the top-level transform the list is taken out of the parent where jq can say its path.
+        Raises:
+            InexactError: libjq must read the document, and it cannot be written as it was.
         """
-        assert self.items is not None  # noqa: S101 - only called for entries with items
-        found = _caught(self.items)
-        paths = f"(try [first(path({enclose(self.items)}))] catch [])" if self._transform else "[]"
-        parent = (
-            f"(if ({_PATHS}|length) == 1 and ({_PATHS}[0]|length) > 0 then delpaths({_PATHS}) else . end)"
-        )
-        name = json.dumps(self._name)
-        return (
-            f"({found} as {_FOUND}"
-            f' | if ({_FOUND}|type) == "array" and ({_FOUND}[0]|type) == "array" then'
-            f" {paths} as {_PATHS} | {parent} as {_PARENT}"
-            f" | {{rows: [{_FOUND}[0][] as {_ITEM} | ({_PARENT} + {{{name}: {_ITEM}}}) | {row}]}}"
-            f" else {{found: {_FOUND}}} end)"
-        )
+        rows = [self._keys(texts, source) for texts in self._texts]
+        if self._fused is not None:
+            self._add_fused(self._fused, rows, source)
+        for texts, row in zip(self._texts, rows, strict=True):
+            if is_true(row[QUERY]):
+                self._add_native(texts.texts, texts.native_rest, row, source)
+                for n in texts.apart_rest:
+                    row[n] = self._alone.text(texts.texts[n], source.text())
+        return rows
+
+    def _keys(self, texts: EntryTexts, source: JsonText) -> Row:
+        row: Row = [None] * len(texts.texts)
+        self._add_native(texts.texts, texts.native_keys, row, source)
+        for n in texts.apart_keys:
+            row[n] = self._alone.text(texts.texts[n], source.text())
+        return row
+
+    def _add_native(
+        self, texts: Sequence[str], getters: Sequence[tuple[int, Getter]], row: Row, source: JsonText
+    ) -> None:
+        document = source.document
+        for n, get in getters:
+            found = get(document)
+            row[n] = self._alone.text(texts[n], source.text()) if found is LEFT_TO_LIBJQ else found
+
+    def _add_fused(self, fused: FusedProgram, rows: Sequence[Row], source: JsonText) -> None:
+        wanted = [texts.wanted(row) for texts, row in zip(self._texts, rows, strict=True)]
+        if not any(wanted):
+            return
+        given = fused.run(wanted, source)
+        for number, row in enumerate(rows):
+            if not wanted[number]:
+                continue
+            if given is not None:
+                self._texts[number].fill(row, given[number])
+                continue
+            texts = self._texts[number]
+            for n in (*texts.fused_keys, *texts.fused_rest):
+                if n in texts.fused_keys or is_true(row[QUERY]):
+                    row[n] = self._alone.text(texts.texts[n], source.text())
 
 
-def _is_true(result: Result | None) -> bool:
-    return type(result) is list and bool(result) and result[0] is True
-
-
-def _caught(text: str) -> str:
-    return f"(try [first({enclose(text)})] catch {{e: .}})"
-
-
-def _json_text(value: Json) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        # An integer beyond 64 bits.
-        return json.dumps(value)
+def _parts(entries: Sequence[_Entry]) -> list[Sequence[_Entry]]:
+    """Cut the entries where a fused program would become too large; one that has items is a part of its own."""
+    parts: list[list[_Entry]] = []
+    size = 0
+    for entry in entries:
+        has_items = entry.plan["items"] is not None
+        left = entry.texts.fused
+        if (
+            parts
+            and not has_items
+            and parts[-1][0].plan["items"] is None
+            and size + left <= FUSED_EXPRESSIONS
+        ):
+            parts[-1].append(entry)
+            size += left
+        else:
+            parts.append([entry])
+            size = left
+    return [tuple(part) for part in parts]

@@ -1,56 +1,44 @@
 """Runs one sync: fetcher, mapper and writer in this process over the embedded log, until the run is done."""
 
-import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.headers import Origin
-from schemas.mapping import MappingInForce
 from schemas.outcome import FAILING
-from schemas.run import KindResult, RunResult
-from schemas.topics import COMMANDS, ENTITIES, MAPPING, RAW_PREFIX, RUNS, dlq_topic
-from services.fetcher.conductor import Conductor, Watch
+from schemas.run import RunResult
+from schemas.topics import COMMANDS, ENTITIES, MAPPING, RUNS, dlq_topic
+from services.fetcher.conductor import Conductor
 from services.fetcher.default_resources import default_blueprints
-from services.fetcher.enrichment.run_enrichment import RunEnrichment
 from services.fetcher.first_start import FirstStart, create_missing_blueprints
-from services.fetcher.listing import list_source
-from services.fetcher.mapping_authority import mapping_without_file, publish_mapping
-from services.fetcher.page_room import PageRoom
+from services.fetcher.leadership import undisputed
+from services.fetcher.mapping_authority import MappingAuthority, mapping_without_file
 from services.fetcher.preflight import check_access
-from services.fetcher.refresh import refresh_object
-from services.mapper.core import LeftOut, MapperCore, new_omissions
-from services.mapper.pool import WorkerPool
+from services.fetcher.raw_publisher import RawPublisher
+from services.fetcher.run_book import Surroundings, Watch
+from services.fetcher.run_reader import RunReader
+from services.fetcher.run_requests import new_run_id
+from services.mapper.core import new_omissions
 from services.standalone.clients import Clients, now, open_clients
 from services.standalone.findings import Findings
+from services.standalone.stages import STOP_GRACE_S, run_stages
 from services.writer.core import WriterCore
 from services.writer.planning import PlanRecorder
 from shared.errors import ConfigurationError
-from shared.groups import MAPPER_GROUP, WRITER_GROUP
 from shared.http.waits import WaitLedger
-from shared.log.interface import NewRecord
 from shared.log.sqlite import SqliteLog
 from shared.logs import log_context
 from shared.mapping_file import LoadedMapping, require_sound
-from shared.pagerduty.client import PagerDutyClient
-from shared.runtime import Consumer
 from shared.settings import Settings
-from shared.sightings import Sightings
-from shared.sources import Source, plan_sources
+from shared.sources import plan_sources
 from shared.tasks import all_of
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.1
 """Seconds between two looks at the stages: one process, so a look costs next to nothing."""
-MAPPER_BATCH = 500
-WRITER_BATCH = 1000
-STOP_GRACE_S = 1.0
-"""How long calls under way may take to end when the run is stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +64,6 @@ class Sync:
     waits: WaitLedger
     on_snapshot: Callable[[RunResult], None]
     on_kept: Callable[[Path], None]
-
-
-def new_run_id(at: datetime) -> str:
-    """Return an id that sorts by time."""
-    return f"{at:%Y%m%dT%H%M%S.%f}Z-{secrets.token_hex(2)}"
 
 
 async def run_sync(sync: Sync) -> RunResult:
@@ -151,20 +134,14 @@ async def _run(
 ) -> RunResult:
     identifier = sync.settings.integration.identifier
     started_at = now()
-    run_id = new_run_id(started_at)
+    run_id = new_run_id(started_at, secrets.token_hex(2))
     sources = plan_sources(loaded.config, kinds=sync.kinds, now=started_at)
     topics = [source.topic for source in sources]
     stages = [*topics, ENTITIES.name]
     await log.create_topics([*stages, *map(dlq_topic, stages), MAPPING.name, COMMANDS.name, RUNS.name])
-    mapping = await publish_mapping(log, loaded, identifier=identifier, now=started_at)
-    enrichment = RunEnrichment(
-        sources,
-        client=clients.pagerduty,
-        started_at=started_at,
-        now=now,
-        concurrency=sync.settings.pagerduty.concurrency,
-    )
-    fetcher = _Fetcher(sync.settings, log, clients.pagerduty, run_id, enrichment)
+    authority = MappingAuthority(log, identifier, now)
+    mapping = await authority.publish(loaded)
+    run = RunResult(run_id=run_id, started_at=started_at, only_kinds=sorted(sync.kinds or ()))
     recorder = PlanRecorder() if sync.dry_run else None
     writer = WriterCore(
         log,
@@ -173,6 +150,7 @@ async def _run(
         concurrency=sync.settings.port.concurrency,
         grace_s=STOP_GRACE_S,
         dry_run=recorder,
+        deletes=sync.settings.deletes,
     )
     omissions = new_omissions()
     findings = Findings(first_start, omissions, writer, recorder)
@@ -181,110 +159,41 @@ async def _run(
         findings.add_to(result)
         on_closed(result)
 
-    conductor = Conductor(
-        log,
-        list_source=fetcher.list_source,
-        refresh=fetcher.refresh,
+    leadership = undisputed()
+    reader = RunReader(
+        sources,
+        client=clients.pagerduty,
+        publisher=RawPublisher(log, leads=leadership.holds, now=now),
+        stamp=run.stamp,
         identifier=identifier,
-        waits=sync.waits,
-        requests=clients.requests,
-        successes=clients.successes,
-        watch=Watch(
-            poll_s=POLL_S,
-            stall_timeout_s=sync.settings.sync.stall_timeout_s,
-            on_snapshot=sync.on_snapshot,
-            on_close=close,
-        ),
+        started_at=started_at,
         now=now,
+        concurrency=sync.settings.pagerduty.concurrency,
+        leadership=leadership,
     )
-    with enrichment, log_context(run_id=run_id):
-        async with _stages(sync.settings, log, mapping, writer, omissions) as tasks:
-            return await conductor.resync(run_id, mapping, sources, tasks)
-
-
-@dataclass(frozen=True, slots=True)
-class _Fetcher:
-    """What the conductor asks of PagerDuty, published to the log of this sync."""
-
-    settings: Settings
-    log: SqliteLog
-    client: PagerDutyClient
-    run_id: str
-    enrichment: RunEnrichment
-    room: PageRoom = field(default_factory=PageRoom)
-    """For the pages of all listings of the run."""
-
-    async def list_source(self, source: Source, heard: Callable[[KindResult], None]) -> KindResult:
-        return await list_source(
-            source,
-            client=self.client,
-            publish=self._publish,
-            run_id=self.run_id,
-            origin=Origin.RESYNC,
-            identifier=self.settings.integration.identifier,
-            now=now,
-            on_progress=heard,
-            concurrency=self.settings.pagerduty.concurrency,
-            room=self.room,
-            enricher=self.enrichment.of(source),
-        )
-
-    async def refresh(self, source: Source, object_id: str) -> bool:
-        return await refresh_object(
-            source,
-            object_id,
-            client=self.client,
-            publish=self._publish,
-            identifier=self.settings.integration.identifier,
-            now=now,
-            enricher=self.enrichment.of(source),
-        )
-
-    async def _publish(self, records: Sequence[NewRecord]) -> None:
-        await self.log.append(records)
-
-
-@asynccontextmanager
-async def _stages(
-    settings: Settings,
-    log: SqliteLog,
-    mapping: MappingInForce,
-    writer: WriterCore,
-    omissions: Sightings[LeftOut],
-) -> AsyncIterator[list[asyncio.Task[None]]]:
-    """Run mapper and writer for the time of the block."""
-    identifier = settings.integration.identifier
-    async with WorkerPool(settings.mapper.workers, batch_timeout_s=settings.mapper.batch_timeout_s) as pool:
-        mapper = MapperCore(
-            log,
-            pool,
-            now=now,
+    conductor = Conductor(
+        Surroundings(
+            log=log,
             identifier=identifier,
-            leaving_grace_s=STOP_GRACE_S,
-            omissions=omissions,
-        )
-        mapper.use(mapping)
-        consumers = [
-            Consumer(
-                log,
-                MAPPER_GROUP,
-                lambda topic: topic.startswith(RAW_PREFIX),
-                mapper,
-                max_records=MAPPER_BATCH,
-                on_fatal="raise",
-                mapping_version=lambda: mapping.version,
+            waits=sync.waits,
+            requests=clients.requests,
+            successes=clients.successes,
+            watch=Watch(
+                poll_s=POLL_S,
+                stall_timeout_s=sync.settings.sync.stall_timeout_s,
+                on_snapshot=sync.on_snapshot,
+                on_close=close,
             ),
-            Consumer(
-                log, WRITER_GROUP, ENTITIES.name.__eq__, writer, max_records=WRITER_BATCH, on_fatal="raise"
-            ),
-        ]
-        tasks = [asyncio.create_task(consumer.run()) for consumer in consumers]
-        try:
-            yield tasks
-        finally:
-            for consumer in consumers:
-                consumer.stop()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            now=now,
+            leadership=leadership,
+        ),
+        list_source=reader.list_source,
+        refresh=reader.refresh,
+        note_listing=authority.note_listing,
+    )
+    with reader, log_context(run_id=run_id):
+        async with run_stages(sync.settings, log, writer, omissions, on_fatal="raise") as running:
+            return await conductor.resync(run, mapping, sources, running.tasks)
 
 
 async def _keep(sync: Sync, log: SqliteLog, result: RunResult) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.outcome import Count, Reason
+from services.writer.breaker import Breaker
 from services.writer.change import RUN_ORIGINS, Change
 from services.writer.folding import Step, unfold
 from shared.port.persistence import Persistence
@@ -31,6 +32,7 @@ COUNT_OF_REASON: Mapping[Reason, Count] = {
     Reason.TOO_LARGE: Count.REJECTED,
     Reason.INVALID_IDENTIFIER: Count.REJECTED,
     Reason.RELATION_TARGET_MISSING: Count.UNMET,
+    Reason.DELETE_HELD: Count.NOT_DELETED,
 }
 """Every other reason counts as failed."""
 
@@ -99,10 +101,12 @@ class Chains:
 
     Attributes:
         ends: By place in the batch; None: not settled.
+        breaker: Judges the live deletes of the batch.
         refreshed: Blueprints asked for anew, since Port refused an entity that fits the one we knew.
     """
 
     ends: list[Settled | None]
+    breaker: Breaker
     chains: list[Chain] = field(default_factory=list)
     refreshed: set[str] = field(default_factory=set)
 

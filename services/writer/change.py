@@ -1,6 +1,7 @@
 """Holds one change of an entity as the writer works on it."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from schemas.headers import Origin
@@ -35,6 +36,8 @@ class Change:
         merge: Update only what is sent, or make the entity just this.
         create_missing: Let Port create relation targets that are not there.
         delete_dependents: Delete also what is related to it.
+        confirmed: An operator has released it from the breaker, and its object was asked for since then.
+        unless_updated_since: Aware time of Port's; an entity updated since then is not deleted.
         given: The body before it was made to fit; empty until then.
         judged_by: The blueprint that it was made to fit; None: not yet.
         notes: What of the body was changed or dropped for that.
@@ -52,9 +55,16 @@ class Change:
     merge: bool = True
     create_missing: bool = True
     delete_dependents: bool = False
+    confirmed: bool = False
+    unless_updated_since: datetime | None = None
     given: dict[str, Any] = field(default_factory=dict)
     judged_by: Shape | None = None
     notes: tuple[Note, ...] = ()
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether the breaker judges it: a live delete that nobody has confirmed."""
+        return self.is_delete and self.origin is Origin.LIVE and not self.confirmed
 
     @property
     def flags(self) -> EntityFlags:

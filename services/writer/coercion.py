@@ -13,6 +13,8 @@ from services.writer.shape import PropertyShape, RelationShape, Shape
 
 IDENTIFIER_LIMIT_CHARS: Final = 1000
 # Source: Port API, OpenAPI, identifier of an entity
+NAME_LIMIT_CHARS: Final = 100
+"""Longest name of a property or relation. Source: Port API, OpenAPI, blueprints. A longer one is foreign."""
 _IDENTIFIER: Final = regex.compile(r"^(?!\.{1,2}$)[\p{L}0-9@_.+:\\/=-]+\Z")
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 _EXACT_INTEGERS: Final = 2**53
@@ -114,7 +116,7 @@ def _properties(properties: dict[str, Any], shape: Shape, notes: list[Note]) -> 
         known = shape.properties.get(name)
         if known is not None and type(value) is str and known.type == "string" and known.enum is None:
             continue
-        path = f"properties.{name}"
+        path = f"properties.{name[:NAME_LIMIT_CHARS]}"
         try:
             fitting = _LEFT_OUT if known is None else _fit_or_null(value, known)
         except _UnfitError as error:
@@ -134,7 +136,7 @@ def _relations(relations: dict[str, Any], shape: Shape, notes: list[Note]) -> di
     changes: dict[str, Any] = {}
     for name, value in relations.items():
         known = shape.relations.get(name)
-        path = f"relations.{name}"
+        path = f"relations.{name[:NAME_LIMIT_CHARS]}"
         if known is None:
             notes.append(Note(path, "not in the blueprint"))
             changes[name] = _LEFT_OUT

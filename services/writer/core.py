@@ -4,24 +4,27 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 
 from schemas.outcome import Count, Reason
 from services.writer.attempt import Again, Attempt, Later
+from services.writer.breaker import Sizes
 from services.writer.chain import Chain, Chains, Settled, failure
 from services.writer.change import Change
 from services.writer.comparison import differences
 from services.writer.decoding import Newer, Unreadable, decode
-from services.writer.deleting import DELETED, NOT_DELETED, Deleter
-from services.writer.folding import fold
+from services.writer.deleting import DELETED, NOT_DELETED, PLANNED, Deleter
+from services.writer.folding import fold, overtaken
+from services.writer.holds import Holds
 from services.writer.letters import letter_of, outcome_of
 from services.writer.looking import look
 from services.writer.lookups import lookups
 from services.writer.preparation import Drop, Preparer, is_proposal
+from services.writer.recorder import Recorder
 from services.writer.shape import Shape
 from services.writer.shapes import Shapes
 from services.writer.upserting import WRITTEN, Upserter, pack
@@ -30,40 +33,15 @@ from shared.errors import FatalError
 from shared.http.backoff import Backoff
 from shared.log.interface import Log
 from shared.outcome import Outcome
-from shared.port.client import PortClient
+from shared.port.client import BULK_UPSERT_LIMIT, PortClient
 from shared.port.persistence import Patience, Persistence, Verdict
 from shared.port.transport import LeavingError
+from shared.settings.choices import Deletes
 from shared.sightings import Sightings
 
 logger = logging.getLogger(__name__)
 
 UNCHANGED = Settled(Count.UNCHANGED)
-PLANNED = Settled(Count.PLANNED)
-
-
-class Recorder(Protocol):
-    """Takes what a dry run would have done."""
-
-    def create(self, change: Change) -> None:
-        """An entity that Port does not hold would be written."""
-
-    def update(self, change: Change, held: Mapping[str, Any], paths: Sequence[str]) -> None:
-        """An entity would be written.
-
-        Args:
-            change: What would be sent.
-            held: The entity as Port holds it.
-            paths: What would change of it, e.g. `properties.url`.
-        """
-
-    def send_unseen(self, change: Change) -> None:
-        """An entity would be written, and what Port holds of it could not be looked up."""
-
-    def leave(self, change: Change) -> None:
-        """Port already holds what the change says."""
-
-    def delete(self, change: Change) -> None:
-        """An entity would be deleted, if it is ours."""
 
 
 class WriterCore:
@@ -79,6 +57,7 @@ class WriterCore:
         backoff: Waits between those tries.
         grace_s: How long calls under way may take to end after we were asked to leave.
         dry_run: Takes what would be done; nothing is written to Port.
+        deletes: What is done with deletes, live and of sweeps.
     """
 
     def __init__(
@@ -93,6 +72,7 @@ class WriterCore:
         backoff: Backoff | None = None,
         grace_s: float = 10.0,
         dry_run: Recorder | None = None,
+        deletes: Deletes = Deletes.ON,
     ) -> None:
         self._log = log
         self._port = port
@@ -106,7 +86,10 @@ class WriterCore:
         self._shapes = Shapes(port, self._now_s)
         self._preparer = Preparer(self._shapes)
         self._upserter = Upserter(port, self._shapes, concurrency=concurrency)
-        self._deleter = Deleter(port, concurrency=concurrency)
+        sizes = Sizes(port, self._now_s)
+        self._deleter = Deleter(port, sizes, mode=deletes, concurrency=concurrency)
+        self._deletes = deletes
+        self._holds = Holds(self._now_s)
         self._written = 0
         self._last_written_s = float("-inf")
 
@@ -115,10 +98,15 @@ class WriterCore:
         """What was dropped so far, for the warnings of a run."""
         return self._preparer.drops
 
+    @property
+    def held_blueprints(self) -> tuple[str, ...]:
+        """Blueprints whose live deletes were held in the last ten minutes: for readiness."""
+        return self._holds.blueprints
+
     async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
         """Carry out a batch. See `shared.core.Core.handle`."""
         decoded = [decode(index, record) for index, record in enumerate(batch.records)]
-        work = Chains([None] * len(decoded))
+        work = Chains([None] * len(decoded), self._holds.open(batch.progress.values()))
         for index, one in enumerate(decoded):
             if isinstance(one, Unreadable):
                 work.ends[index] = failure(Reason.UNREADABLE, one.detail)
@@ -133,6 +121,7 @@ class WriterCore:
                 )
         changes = [one for one in decoded if isinstance(one, Change)]
         await self._until_left(self._carry_out(changes, work, batch.leaving), batch.leaving)
+        self._holds.close(work.breaker)
         letters = [
             letter_of(record, one, end, self._now())
             for record, one, end in zip(batch.records, decoded, work.ends, strict=True)
@@ -143,7 +132,8 @@ class WriterCore:
         for change in changes:
             if change.notes and work.ends[change.index] is not None:
                 self._preparer.note(change)
-        return [outcome_of(one, end) for one, end in zip(decoded, work.ends, strict=True)]
+        minute = work.breaker.minute
+        return [outcome_of(one, end, minute) for one, end in zip(decoded, work.ends, strict=True)]
 
     async def _until_left(self, work: Coroutine[Any, Any, None], leaving: asyncio.Event) -> None:
         """Run the work; once we are asked to leave, only calls under way get time to end."""
@@ -171,7 +161,7 @@ class WriterCore:
         """
         by_blueprint: dict[str, list[Change]] = {}
         for change in changes:
-            if is_proposal(change):
+            if is_proposal(change) or (change.is_delete and self._deletes is Deletes.OFF):
                 work.ends[change.index] = NOT_DELETED
             else:
                 by_blueprint.setdefault(change.blueprint, []).append(change)
@@ -207,7 +197,12 @@ class WriterCore:
                 work.ends[change.index] = end
             else:
                 of_one.setdefault(_name(change), []).append(change)
-        work.chains += [Chain(name, deque(fold(parts))) for name, parts in of_one.items()]
+        for name, parts in of_one.items():
+            stale = overtaken(parts)
+            for change in stale:
+                work.ends[change.index] = NOT_DELETED
+            left = [change for change in parts if change not in stale] if stale else parts
+            work.chains.append(Chain(name, deque(fold(left))))
 
     async def _take_steps(
         self, ready: list[Chain], work: Chains, shapes: dict[str, Shape | None], leaving: asyncio.Event
@@ -240,7 +235,7 @@ class WriterCore:
             return
         attempts = await self._upserter.upsert(wanted, leaving)
         if deletes:
-            attempts |= await self._deleter.delete(deletes, leaving)
+            attempts |= await self._deleter.delete(deletes, work.breaker, leaving)
         refused = {chain: end for chain, end in attempts.items() if _may_be_judged_again(chain, end)}
         again = self._settle({chain: end for chain, end in attempts.items() if chain not in refused}, work)
         await self._judge_again(refused, work, shapes, leaving)
@@ -313,7 +308,7 @@ class WriterCore:
                 # Port answered the call that this item failed in.
                 probed_well=True,
             )
-            if verdict is Verdict.STALLED:
+            if verdict is Verdict.STALLED and not self._is_for_it_alone(attempt, chain.persistence, again):
                 raise FatalError(
                     f"Port has taken none of the entities sent for {self._patience.stall_s:.0f} s; last:"
                     f" {attempt.detail}"
@@ -326,6 +321,14 @@ class WriterCore:
             limited = any(attempt.limited for attempt in again.values())
             cause = "rate limit" if limited else "failed entities"
             await self._port.pause(cause, self._backoff.delay_s(failures), leaving)
+
+    def _is_for_it_alone(self, attempt: Again, persistence: Persistence, again: Collection[Chain]) -> bool:
+        """Whether a rate limit that does not end is one of few entities, while Port has taken others.
+
+        Such an entity must not keep its partition for ever.
+        """
+        few = len(again) <= BULK_UPSERT_LIMIT
+        return attempt.limited and few and self._last_written_s >= persistence.began_s
 
     def _record(
         self,

@@ -1,8 +1,11 @@
 """Reads a record of the entity topic, cheaply when it is as it should be, with a reason when it is not."""
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, NamedTuple
 
 import orjson
 from pydantic import ValidationError
@@ -17,6 +20,10 @@ _ORIGINS: Final[Mapping[bytes, Origin]] = {origin.value.encode(): origin for ori
 _OPERATIONS: Final = {operation.value: operation is Operation.DELETE for operation in Operation}
 _REQUIRED_HEADERS: Final = frozenset({"id", "source", "type", "time", "origin"})
 _META: Final = ("title", "icon", "team")
+WRITABLE_LEVELS: Final = 254
+"""Deepest JSON that orjson writes; it reads deeper."""
+_LARGE_NUMBER: Final = re.compile(rb"[0-9]{19}")
+_LONGEST_INTEGER: Final = len("-9223372036854775808")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,16 @@ class Unreadable:
     detail: str
     run_id: str = ""
     kind: str = ""
+
+
+class _Headers(NamedTuple):
+    """What a record's headers say that matters here."""
+
+    version: int
+    origin: Origin
+    run_id: str
+    kind: str
+    confirmed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +73,15 @@ def decode(index: int, record: Record) -> Change | Unreadable | Newer:
         headers = _headers(record)
     except ValueError as error:
         return Unreadable(f"headers: {_problem(error)}")
-    version, origin, run_id, kind = headers
-    if version > SCHEMA_VERSION:
-        return Newer(version)
+    run_id, kind = headers.run_id, headers.kind
+    if headers.version > SCHEMA_VERSION:
+        return Newer(headers.version)
     if record.value is None:
-        return _tombstone(index, record, origin, run_id, kind)
+        return _tombstone(index, record, headers)
     try:
-        value = orjson.loads(record.value)
-    except orjson.JSONDecodeError as error:
-        return Unreadable(f"value is not JSON: {error.msg}", run_id, kind)
+        value = _parse(record.value)
+    except ValueError as error:
+        return Unreadable(f"value is not JSON: {_problem(error)}", run_id, kind)
     if not isinstance(value, dict):
         return Unreadable("value is not a JSON object", run_id, kind)
     written = value.get("schema_version", SCHEMA_VERSION)
@@ -75,21 +92,54 @@ def decode(index: int, record: Record) -> Change | Unreadable | Newer:
             value = EntityChange.model_validate(value).model_dump(mode="json", exclude_unset=True)
         except ValidationError as error:
             return Unreadable(f"value: {_problem(error)}", run_id, kind)
-    return _change(index, value, origin, run_id, kind)
+    return _change(index, value, headers)
 
 
-def _change(index: int, value: dict[str, Any], origin: Origin, run_id: str, kind: str) -> Change:
+def _parse(text: bytes) -> Any:  # noqa: ANN401 # foreign JSON
+    """Return the value of a record.
+
+    Raises:
+        ValueError: It is no JSON, or what can be read but not be written: deeper than can be written, or with
+            a number that would become another one.
+    """
+    if _LARGE_NUMBER.search(text):
+        _check_numbers(text)
+    value = orjson.loads(text)
+    if text.count(b"[") + text.count(b"{") > WRITABLE_LEVELS:
+        try:
+            orjson.dumps(value)
+        except TypeError:
+            raise ValueError(f"nested deeper than {WRITABLE_LEVELS} levels") from None
+    return value
+
+
+def _check_numbers(text: bytes) -> None:
+    """Raise ValueError where a number is none of 64 bits; digits within a text are none."""
+
+    def integer(digits: str) -> int:
+        number = int(digits) if len(digits) <= _LONGEST_INTEGER else 2**64
+        if not -(2**63) <= number < 2**64:
+            raise ValueError("an integer beyond 64 bits")
+        return number
+
+    try:
+        json.loads(text, parse_int=integer)
+    except RecursionError:
+        raise ValueError(f"nested deeper than {WRITABLE_LEVELS} levels") from None
+
+
+def _change(index: int, value: dict[str, Any], headers: _Headers) -> Change:
     body: dict[str, Any] = {name: value[name] for name in _META if name in value}
     for part in ("properties", "relations"):
         if value.get(part):
             body[part] = value[part]
-    source = value["source"]
+    source, since = value["source"], value.get("unless_updated_since")
     return Change(
         index=index,
         is_delete=_OPERATIONS[value["operation"]],
-        origin=origin,
-        run_id=run_id,
-        kind=kind or source["kind"],
+        origin=headers.origin,
+        run_id=headers.run_id,
+        kind=headers.kind or source["kind"],
         object_id=source["object_id"],
         blueprint=value["blueprint"],
         identifier=value["identifier"],
@@ -98,6 +148,8 @@ def _change(index: int, value: dict[str, Any], origin: Origin, run_id: str, kind
         merge=bool(value.get("merge", True)) or bool(value.get("omits")),
         create_missing=value.get("create_missing_related_entities", True),
         delete_dependents=value.get("delete_dependents", False),
+        confirmed=headers.confirmed,
+        unless_updated_since=None if since is None else datetime.fromisoformat(since),
     )
 
 
@@ -123,6 +175,7 @@ def _is_plain(value: dict[str, Any]) -> bool:
         and type(value.get("merge", True)) is bool
         and type(value.get("create_missing_related_entities", True)) is bool
         and type(value.get("delete_dependents", False)) is bool
+        and value.get("unless_updated_since") is None
     )
 
 
@@ -134,26 +187,28 @@ def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(type(item) is str for item in value)
 
 
-def _tombstone(index: int, record: Record, origin: Origin, run_id: str, kind: str) -> Change | Unreadable:
+def _tombstone(index: int, record: Record, headers: _Headers) -> Change | Unreadable:
     try:
         blueprint, _, identifier = (record.key or b"").decode().partition("/")
     except UnicodeDecodeError:
         blueprint = identifier = ""
     if not blueprint or not identifier:
-        return Unreadable("no value, and the key is not `<blueprint>/<identifier>`", run_id, kind)
+        detail = "no value, and the key is not `<blueprint>/<identifier>`"
+        return Unreadable(detail, headers.run_id, headers.kind)
     return Change(
         index=index,
         is_delete=True,
-        origin=origin,
-        run_id=run_id,
-        kind=kind,
+        origin=headers.origin,
+        run_id=headers.run_id,
+        kind=headers.kind,
         blueprint=blueprint,
         identifier=identifier,
+        confirmed=headers.confirmed,
     )
 
 
-def _headers(record: Record) -> tuple[int, Origin, str, str]:
-    """Return schema version, origin, run id and kind.
+def _headers(record: Record) -> _Headers:
+    """Return what the headers say.
 
     Raises:
         ValueError: The headers cannot be read.
@@ -161,10 +216,12 @@ def _headers(record: Record) -> tuple[int, Origin, str, str]:
     found = {name.removeprefix(PREFIX): value for name, value in record.headers if name.startswith(PREFIX)}
     origin = _ORIGINS.get(found.get("origin") or b"")
     version = found.get("schemaversion") or b""
-    if origin is None or not version.isdigit() or not all(found.get(name) for name in _REQUIRED_HEADERS):
+    is_plain = all(found.get(name) for name in _REQUIRED_HEADERS) and "confirmed" not in found
+    if origin is None or not version.isdigit() or not is_plain:
         headers = RecordHeaders.decode(record.headers)
-        return headers.schemaversion, headers.origin, headers.runid, headers.kind
-    return int(version), origin, (found.get("runid") or b"").decode(), (found.get("kind") or b"").decode()
+        return _Headers(headers.schemaversion, headers.origin, headers.runid, headers.kind, headers.confirmed)
+    run_id, kind = (found.get("runid") or b"").decode(), (found.get("kind") or b"").decode()
+    return _Headers(int(version), origin, run_id, kind, confirmed=False)
 
 
 def _problem(error: ValueError) -> str:
@@ -174,4 +231,6 @@ def _problem(error: ValueError) -> str:
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8"
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
     return str(error)[:200]

@@ -1,21 +1,32 @@
 """Deletes entities from Port, but only what this installation has written."""
 
 import asyncio
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from schemas.headers import Origin
 from schemas.outcome import Count, Reason
 from services.writer.attempt import Attempt, Later
+from services.writer.breaker import Breaker, Sizes
 from services.writer.chain import Chain, Settled, failure
+from services.writer.change import Change
 from services.writer.coercion import is_valid_identifier
 from services.writer.looking import chunks
 from services.writer.workers import Job, run_jobs
-from shared.port.client import BULK_DELETE_LIMIT, PortClient
+from shared.delete_window import WINDOW_MIN
+from shared.port.client import BULK_DELETE_LIMIT, IDENTITY, PortClient
 from shared.port.persistence import Persistence
+from shared.settings.choices import Deletes
+
+logger = logging.getLogger(__name__)
 
 DELETED = Settled(Count.DELETED)
 NOT_DELETED = Settled(Count.NOT_DELETED)
+PLANNED = Settled(Count.PLANNED)
+_EXAMPLES = 5
 _MISSING = 404
 _CANNOT_LOOK = "not deleted: Port does not tell which entities are ours"
 
@@ -41,18 +52,24 @@ class Deleter:
 
     Args:
         port: Is asked and deleted from.
+        sizes: Knows how many entities blueprints have.
+        mode: With `dry_run` what would be deleted is only counted and logged.
         concurrency: Calls at once.
     """
 
-    def __init__(self, port: PortClient, *, concurrency: int) -> None:
+    def __init__(self, port: PortClient, sizes: Sizes, *, mode: Deletes, concurrency: int) -> None:
         self._port = port
+        self._sizes = sizes
+        self._mode = mode
         self._concurrency = concurrency
 
-    async def delete(self, chains: Sequence[Chain], leaving: asyncio.Event) -> dict[Chain, Attempt]:
+    async def delete(
+        self, chains: Sequence[Chain], breaker: Breaker, leaving: asyncio.Event
+    ) -> dict[Chain, Attempt]:
         """Delete what is ours; a chain that is missing in the result was not reached.
 
-        What Port does not hold, or somebody else wrote last, counts as not deleted. Sweeps never delete
-        dependents.
+        What Port does not hold, somebody else wrote last, or was updated since the sweep's run began counts
+        as not deleted. Sweeps never delete dependents.
         """
         attempts: dict[Chain, Attempt] = {}
         groups: dict[tuple[str, bool], list[Chain]] = {}
@@ -61,13 +78,15 @@ class Deleter:
             change = chain.head
             with_dependents = change.delete_dependents and change.origin is Origin.LIVE
             if not isinstance(change.identifier, str):
-                jobs.append(self._found(chain, change.identifier, with_dependents, attempts, leaving))
+                jobs.append(
+                    self._found(chain, change.identifier, with_dependents, attempts, breaker, leaving)
+                )
             elif is_valid_identifier(change.identifier):
                 groups.setdefault((change.blueprint, with_dependents), []).append(chain)
             else:
                 attempts[chain] = NOT_DELETED
         jobs += [
-            self._ours(blueprint, with_dependents, part, attempts, leaving)
+            self._ours(blueprint, with_dependents, part, attempts, breaker, leaving)
             for (blueprint, with_dependents), group in groups.items()
             for part in chunks(group, BULK_DELETE_LIMIT)
         ]
@@ -80,6 +99,7 @@ class Deleter:
         with_dependents: bool,
         part: list[Chain],
         attempts: dict[Chain, Attempt],
+        breaker: Breaker,
         leaving: asyncio.Event,
     ) -> Job:
         async def look() -> list[Job]:
@@ -87,7 +107,7 @@ class Deleter:
                 blueprint,
                 [chain.name for chain in part],
                 only_ours=True,
-                include=["$identifier"],
+                include=IDENTITY,
                 leaving=leaving,
             )
             if found is None:
@@ -95,7 +115,8 @@ class Deleter:
                 return []
             attempts.update((chain, NOT_DELETED) for chain in part if chain.name not in found)
             ours = [(chain, chain.name) for chain in part if chain.name in found]
-            return [self._job(_Doomed(blueprint, with_dependents, ours), attempts, leaving)] if ours else []
+            doomed = _Doomed(blueprint, with_dependents, ours)
+            return await self._due(doomed, found, attempts, breaker, leaving)
 
         return look
 
@@ -105,6 +126,7 @@ class Deleter:
         query: dict[str, object],
         with_dependents: bool,
         attempts: dict[Chain, Attempt],
+        breaker: Breaker,
         leaving: asyncio.Event,
     ) -> Job:
         async def look() -> list[Job]:
@@ -119,10 +141,54 @@ class Deleter:
                 attempts[chain] = failure(Reason.REFUSED, text)
             else:
                 doomed = _Doomed(blueprint, with_dependents, [(chain, next(iter(found)))])
-                return [self._job(doomed, attempts, leaving)]
+                return await self._due(doomed, found, attempts, breaker, leaving)
             return []
 
         return look
+
+    async def _due(
+        self,
+        doomed: _Doomed,
+        held: Mapping[str, Mapping[str, Any]],
+        attempts: dict[Chain, Attempt],
+        breaker: Breaker,
+        leaving: asyncio.Event,
+    ) -> list[Job]:
+        """Return the job that deletes what is to be deleted of entities that are ours, as Port holds them."""
+        kept = [chain for chain, name in doomed.entities if not is_due(chain.head, held[name])]
+        attempts.update((chain, NOT_DELETED) for chain in kept)
+        due = [one for one in doomed.entities if one[0] not in attempts]
+        if due and self._mode is Deletes.DRY_RUN:
+            names = ", ".join(name for _, name in due[:_EXAMPLES])
+            logger.info("dry run: %d deletes of %s are not sent, e.g. %s", len(due), doomed.blueprint, names)
+            attempts.update((chain, PLANNED) for chain, _ in due)
+            return []
+        await self._hold([chain for chain, _ in due], doomed.blueprint, attempts, breaker, leaving)
+        due = [one for one in due if one[0] not in attempts]
+        passing = _Doomed(doomed.blueprint, doomed.delete_dependents, due)
+        return [self._job(passing, attempts, leaving)] if due else []
+
+    async def _hold(
+        self,
+        chains: Sequence[Chain],
+        blueprint: str,
+        attempts: dict[Chain, Attempt],
+        breaker: Breaker,
+        leaving: asyncio.Event,
+    ) -> None:
+        """Settle those that the breaker does not let pass."""
+        guarded = [one for one in chains if one.head.is_guarded and one.head.index not in breaker.passed]
+        if not guarded:
+            return
+        is_few = breaker.is_surely_within(blueprint, len(guarded))
+        entities = 0 if is_few else await self._sizes.get(blueprint, leaving)
+        passing = breaker.judge(blueprint, [chain.head.index for chain in guarded], entities)
+        end = failure(
+            Reason.DELETE_HELD,
+            f"more than {breaker.limit(entities)} live deletes of {blueprint!r} in {WINDOW_MIN} minutes;"
+            f" if the objects are gone: pagerport release --blueprint {blueprint}",
+        )
+        attempts.update((chain, end) for chain in guarded[passing:])
 
     def _job(
         self,
@@ -156,3 +222,19 @@ class Deleter:
             return []
 
         return send
+
+
+def is_due(change: Change, held: Mapping[str, Any]) -> bool:
+    """Whether an entity is still to be deleted, as Port holds it: not one updated since the run began.
+
+    Where Port does not say when that was, the entity stays.
+    """
+    since = change.unless_updated_since
+    if since is None:
+        return True
+    try:
+        updated_at = datetime.fromisoformat(str(held.get("updatedAt")))
+    except ValueError:
+        logger.warning("%s/%s stays: Port tells no time of its update", change.blueprint, change.identifier)
+        return False
+    return updated_at.tzinfo is not None and updated_at < since

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from schemas.headers import Origin
 from services.writer.change import Change
 
 
@@ -43,6 +44,18 @@ def fold(changes: Iterable[Change]) -> list[Step]:
             last.parts.append(change)
             last.change = _laid_over(last.change, change)
     return steps
+
+
+def overtaken(changes: Iterable[Change]) -> list[Change]:
+    """Return the deletes of a sweep that a live upsert overrules: the object is there after all.
+
+    Args:
+        changes: All of one entity.
+    """
+    known = list(changes)
+    if not any(change.origin is Origin.LIVE and not change.is_delete for change in known):
+        return []
+    return [change for change in known if change.origin is Origin.SWEEP and change.is_delete]
 
 
 def unfold(step: Step) -> list[Step]:

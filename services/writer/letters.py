@@ -9,7 +9,7 @@ from services.writer.change import Change
 from services.writer.decoding import Newer, Unreadable
 from shared.dead_letters import dead_letter_record
 from shared.log.interface import NewRecord, Record
-from shared.outcome import Outcome
+from shared.outcome import LiveDelete, Outcome
 
 STAGE = "writer"
 
@@ -47,8 +47,14 @@ def letter_of(record: Record, decoded: Decoded, end: Settled, failed_at: datetim
     return dead_letter_record(record, letter)
 
 
-def outcome_of(decoded: Decoded, end: Settled | None) -> Outcome | None:
-    """Return what the runtime commits and counts; None: not done."""
+def outcome_of(decoded: Decoded, end: Settled | None, minute: int) -> Outcome | None:
+    """Return what the runtime commits and counts; None: not done.
+
+    Args:
+        decoded: What could be read of the record.
+        end: What became of it.
+        minute: Minutes since the epoch, for the breaker.
+    """
     if end is None:
         return None
     counts = {end.count: 1}
@@ -57,7 +63,15 @@ def outcome_of(decoded: Decoded, end: Settled | None) -> Outcome | None:
     further = {Count.COERCED: len(notes) - dropped, Count.DROPPED: dropped}
     counts |= {count: number for count, number in further.items() if number}
     run_id, kind = _run_and_kind(decoded)
-    return Outcome(run_id=run_id, kind=kind, counts=counts)
+    return Outcome(run_id=run_id, kind=kind, counts=counts, live_delete=_live_delete(decoded, end, minute))
+
+
+def _live_delete(decoded: Decoded, end: Settled, minute: int) -> LiveDelete | None:
+    """Return what the breaker is to remember: a live delete that was carried out, or held."""
+    if not isinstance(decoded, Change) or not decoded.is_guarded:
+        return None
+    is_counted = end.count is Count.DELETED or end.reason is Reason.DELETE_HELD
+    return LiveDelete(decoded.blueprint, minute) if is_counted else None
 
 
 def _run_and_kind(decoded: Decoded) -> tuple[str, str]:

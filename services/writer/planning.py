@@ -55,7 +55,7 @@ class _Gathered:
 
 
 class PlanRecorder:
-    """Implements `services.writer.core.Recorder`."""
+    """Implements `services.writer.recorder.Recorder`."""
 
     def __init__(self) -> None:
         self._blueprints: dict[str, _Gathered] = {}
@@ -142,5 +142,8 @@ def _shown(entity: Mapping[str, Any], path: str) -> str:
         value = value.get(name) if isinstance(value, dict) else None
     if value is None:
         return ""
-    text = orjson.dumps(value).decode()
+    try:
+        text = orjson.dumps(value).decode()
+    except TypeError:
+        return "… (nested too deeply)"
     return text if len(text) <= VALUE_LIMIT_CHARS else text[: VALUE_LIMIT_CHARS - 1] + "…"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from schemas.outcome import Reason
 from services.writer.chain import Settled, failure
 from services.writer.change import RUN_ORIGINS, Change
-from services.writer.coercion import coerce, is_valid_identifier
+from services.writer.coercion import NAME_LIMIT_CHARS, coerce, is_valid_identifier
 from services.writer.deleting import NOT_DELETED
 from services.writer.shape import Shape
 from services.writer.shapes import Shapes
@@ -101,14 +101,10 @@ class Preparer:
                 logger.debug("blueprint %s: %s %s", change.blueprint, path, reason)
                 continue
             drop = Drop(change.blueprint, path, reason)
-            if self.drops.note(drop, f"{change.kind} {change.object_id}") and not change.run_id:
+            where = f"{change.kind[:NAME_LIMIT_CHARS]} {change.object_id[:NAME_LIMIT_CHARS]}"
+            if self.drops.note(drop, where) and not change.run_id:
                 # Those of a run are in its result.
-                logger.warning(
-                    "%s (first in %s %s); mend the mapping or the blueprint",
-                    drop,
-                    change.kind,
-                    change.object_id,
-                )
+                logger.warning("%s (first in %s); mend the mapping or the blueprint", drop, where)
 
 
 def is_proposal(change: Change) -> bool:

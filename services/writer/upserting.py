@@ -25,7 +25,10 @@ _TOO_LARGE = 413
 def pack(chain: Chain) -> Packed[Chain] | Settled:
     """Return a chain's first step as it is sent, or its end where it can never be."""
     change = chain.head
-    body = orjson.dumps({"identifier": change.identifier, **change.body})
+    try:
+        body = orjson.dumps({"identifier": change.identifier, **change.body})
+    except TypeError as error:
+        return failure(Reason.UNREADABLE, f"cannot be written as JSON: {error}")
     if fits(body, BODY_LIMIT_BYTES):
         return Packed(chain, change.flags, chain.name, body)
     return failure(Reason.TOO_LARGE, f"{len(body)} bytes; Port takes {BODY_LIMIT_BYTES} per request")

@@ -1,7 +1,7 @@
 """States what any log must do: the six calls on which the runtime and the conductor stand."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 
@@ -97,6 +97,18 @@ class Assignment(Protocol):
     def partitions(self) -> frozenset[TopicPartition]:
         """Return what this member owns now."""
 
+    async def read(
+        self, positions: Mapping[TopicPartition, int], *, max_records: int, wait_s: float
+    ) -> list[Record]:
+        """Return records of partitions that are ours; otherwise as `Log.read`. One call at a time.
+
+        What was returned is not returned again unless a position says so: a rewind, or a batch that failed.
+
+        Raises:
+            NotOwnerError: A partition is not (or no longer) ours.
+            OffsetOutOfRangeError: A position lies outside the log.
+        """
+
     async def commit(self, offsets: Mapping[TopicPartition, Committed]) -> None:
         """Commit as this member.
 
@@ -109,6 +121,35 @@ class Assignment(Protocol):
 
 
 TopicFilter = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Says which topics a member of a group reads, also those created later. It is a `TopicFilter`.
+
+    Not any function, because Kafka wants to know it as a pattern.
+
+    Attributes:
+        names: These topics.
+        beginnings: Every topic whose name begins with one of these.
+    """
+
+    names: frozenset[str] = field(default_factory=frozenset)
+    beginnings: tuple[str, ...] = ()
+
+    @classmethod
+    def to(cls, *names: str) -> "Subscription":
+        """Return the subscription to topics by name."""
+        return cls(names=frozenset(names))
+
+    @classmethod
+    def to_all(cls, *beginnings: str) -> "Subscription":
+        """Return the subscription to families of topics."""
+        return cls(beginnings=beginnings)
+
+    def __call__(self, topic: str) -> bool:
+        """Return whether the topic is read."""
+        return topic in self.names or topic.startswith(self.beginnings)
 
 
 class Log(Protocol):
@@ -128,7 +169,7 @@ class Log(Protocol):
     async def read(
         self, positions: Mapping[TopicPartition, int], *, max_records: int, wait_s: float
     ) -> list[Record]:
-        """Return records from the positions on, in offset order per partition.
+        """Return records from the positions on, in offset order per partition, from outside of any group.
 
         Takes from every partition in turn so that none starves. Waits up to `wait_s` for the first record;
         returns what is there, at most `max_records`, possibly nothing. Offsets may have gaps (compaction).
@@ -146,12 +187,16 @@ class Log(Protocol):
         """Return what the group has committed; a partition without a commit is absent."""
 
     async def commit(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None:
-        """Commit for a group from outside of it (conductor, tests). Members use their assignment's commit."""
+        """Commit for a group from outside of it. Members use their assignment's commit.
 
-    async def assignment(self, group: str, topics: TopicFilter, listener: AssignmentListener) -> Assignment:
-        """Join a group as a new member that reads the topics the filter accepts, also ones created later.
+        Raises:
+            NotOwnerError: The group has members, and this log lets nobody else commit then.
+        """
 
-        Returns after the first `on_assigned`.
+    async def assignment(self, group: str, topics: Subscription, listener: AssignmentListener) -> Assignment:
+        """Join a group as a new member.
+
+        Returns after the first `on_assigned`, which may bring nothing.
         """
 
     async def partitions(self, topics: TopicFilter) -> list[TopicPartition]:

@@ -23,10 +23,13 @@ from shared.log.interface import (
     OffsetOutOfRangeError,
     Position,
     Record,
+    Subscription,
     TopicFilter,
     TopicPartition,
 )
-from shared.log.sqlite_append import choose_place, pack_records, positions_of
+from shared.log.metadata_limit import check_metadata
+from shared.log.places import choose_place
+from shared.log.sqlite_append import pack_records, positions_of
 from shared.log.sqlite_cleanup import expire, finish_compaction, plan_compaction, rewrite_chunks
 from shared.log.sqlite_groups import Group
 from shared.log.sqlite_leftovers import PREFIX as LEFTOVER_PREFIX
@@ -42,7 +45,6 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-METADATA_LIMIT_BYTES: Final = 3_500
 LOOK_INTERVAL_S: Final = 0.25
 """How often a log looks for what other processes have appended."""
 
@@ -176,7 +178,11 @@ class SqliteLog:
         await self._know_topics(record.topic for record in records)
         self._check_open()
         topics = self._store.topics
-        places = [choose_place(topics[record.topic], record, next(self._keyless)) for record in records]
+        places = [
+            choose_place(topic.spec, record, len(topic.places), next(self._keyless))
+            for record in records
+            for topic in (topics[record.topic],)
+        ]
         chunks = pack_records(records, places)
         if not chunks:
             return []
@@ -251,17 +257,12 @@ class SqliteLog:
             ValueError: An offset is negative or the metadata too long.
         """
         await self._know_places(offsets)
-        for place, committed in offsets.items():
-            if committed.offset < 0 or len(committed.metadata.encode()) > METADATA_LIMIT_BYTES:
-                raise ValueError(
-                    f"commit of {place}: offset {committed.offset}, "
-                    f"{len(committed.metadata.encode())} bytes of metadata (at most {METADATA_LIMIT_BYTES})"
-                )
+        check_metadata(offsets)
         if offsets:
             self._check_open()
             await self._writes.write(commits=[(group, dict(offsets))])
 
-    async def assignment(self, group: str, topics: TopicFilter, listener: AssignmentListener) -> Assignment:
+    async def assignment(self, group: str, topics: Subscription, listener: AssignmentListener) -> Assignment:
         """Join a group as a new member; returns after the first `on_assigned`.
 
         Raises:
@@ -271,7 +272,7 @@ class SqliteLog:
             raise ConfigurationError(f"{self.path} is open for reading and appending, not for consuming")
         self._check_open()
         if group not in self._groups:
-            self._groups[group] = Group(group, self.commit, self._places)
+            self._groups[group] = Group(group, self.commit, self._places, self.read)
         return await self._groups[group].join(topics, listener)
 
     async def partitions(self, topics: TopicFilter) -> list[TopicPartition]:

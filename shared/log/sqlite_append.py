@@ -2,37 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from schemas.topics import Cleanup
 from shared.log.interface import NewRecord, Position, TopicPartition
-from shared.log.partitioner import partition_of
 from shared.log.sqlite_chunk import Chunk, ChunkRecord, pack_chunk
-from shared.log.sqlite_store import TopicLanes
 
 _CHUNK_BYTES = 256 * 1024
-
-
-def choose_place(topic: TopicLanes, record: NewRecord, turn: int) -> TopicPartition:
-    """Return the partition of a record.
-
-    Args:
-        topic: The record's topic.
-        record: The record.
-        turn: Chooses the partition of a record without key.
-
-    Raises:
-        ValueError: A record without key for a compacted topic, or larger than the topic allows.
-    """
-    size_bytes = len(record.key or b"") + len(record.value or b"")
-    for name, value in record.headers:
-        size_bytes += len(name) + len(value or b"")
-    limit_bytes = topic.spec.max_message_bytes
-    if size_bytes > limit_bytes:
-        raise ValueError(f"record of {size_bytes} bytes; topic {record.topic} takes at most {limit_bytes}")
-    if record.key is not None:
-        return topic.places[partition_of(record.key, len(topic.places))]
-    if topic.spec.cleanup is not Cleanup.DELETE:
-        raise ValueError(f"record without key for the compacted topic {record.topic}")
-    return topic.places[turn % len(topic.places)]
 
 
 def pack_records(

@@ -4,9 +4,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import count
+from typing import Protocol
 
 from shared.errors import NotOwnerError
-from shared.log.interface import AssignmentListener, Committed, TopicFilter, TopicPartition
+from shared.log.interface import AssignmentListener, Committed, Record, Subscription, TopicPartition
 
 logger = logging.getLogger(__name__)
 
@@ -14,11 +15,20 @@ CommitOffsets = Callable[[str, Mapping[TopicPartition, Committed]], Awaitable[No
 Topics = Callable[[], Mapping[str, Sequence[TopicPartition]]]
 
 
+class ReadRecords(Protocol):
+    """`Log.read`."""
+
+    async def __call__(
+        self, positions: Mapping[TopicPartition, int], *, max_records: int, wait_s: float
+    ) -> list[Record]:
+        """Return records from the positions on."""
+
+
 class Member:
     """One member's place in its group; the log hands it out as the assignment."""
 
     def __init__(
-        self, group: "Group", serial: int, topics: TopicFilter, listener: AssignmentListener
+        self, group: "Group", serial: int, topics: Subscription, listener: AssignmentListener
     ) -> None:
         self.serial = serial
         self.topics = topics
@@ -41,10 +51,20 @@ class Member:
         Raises:
             NotOwnerError: A partition is not ours; nothing of the call is committed.
         """
-        foreign = offsets.keys() - self.owned
+        self._refuse_foreign(offsets)
+        await self._group.commit(offsets)
+
+    async def read(
+        self, positions: Mapping[TopicPartition, int], *, max_records: int, wait_s: float
+    ) -> list[Record]:
+        """Return records of partitions that are ours. See `Assignment.read`."""
+        self._refuse_foreign(positions)
+        return await self._group.read(positions, max_records=max_records, wait_s=wait_s)
+
+    def _refuse_foreign(self, places: Iterable[TopicPartition]) -> None:
+        foreign = set(places) - self.owned
         if foreign:
             raise NotOwnerError(f"group {self._group.name} gave {sorted(foreign)} to another member")
-        await self._group.commit(offsets)
 
     async def leave(self) -> None:
         """Leave the group after `on_revoked` for all that is held."""
@@ -57,8 +77,9 @@ class Member:
 class Group:
     """A consumer group: one rebalance at a time, in which everybody gives back before anybody receives."""
 
-    def __init__(self, name: str, commit_offsets: CommitOffsets, topics: Topics) -> None:
+    def __init__(self, name: str, commit_offsets: CommitOffsets, topics: Topics, read: ReadRecords) -> None:
         self.name = name
+        self.read = read
         self.members: list[Member] = []
         self._commit_offsets = commit_offsets
         self._topics = topics
@@ -67,7 +88,7 @@ class Group:
         self._task: asyncio.Task[None] | None = None
         self._commits: set[asyncio.Future[None]] = set()
 
-    async def join(self, topics: TopicFilter, listener: AssignmentListener) -> Member:
+    async def join(self, topics: Subscription, listener: AssignmentListener) -> Member:
         """Add a member and return it after its first `on_assigned`."""
         member = Member(self, next(self._serials), topics, listener)
         self.members.append(member)
@@ -142,7 +163,7 @@ async def _tell(
 
 
 def assign_ranges(
-    topics: Mapping[str, Sequence[TopicPartition]], members: Sequence[TopicFilter]
+    topics: Mapping[str, Sequence[TopicPartition]], members: Sequence[Subscription]
 ) -> list[frozenset[TopicPartition]]:
     """Give each member a range of each topic it reads.
 

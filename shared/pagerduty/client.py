@@ -1,10 +1,11 @@
 """Asks PagerDuty: paces, sends, waits and sends again until there is an answer that means something."""
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -63,6 +64,10 @@ class Patience:
     stall_timeout_s: float = 600.0
     attempts: int = 8
 
+    def without_end(self) -> "Patience":
+        """Return the patience of an always-on process: an outage is waited for, however long it lasts."""
+        return replace(self, first_contact_s=math.inf, stall_timeout_s=math.inf)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -75,6 +80,7 @@ class Answer:
         body: The JSON object, when OK.
         size_bytes: Of the body as it was before it was parsed, when OK.
         detail: What went wrong, in one line with status and request id, when not OK.
+        code: PagerDuty's own code of what went wrong; None: it gave none.
     """
 
     verdict: Verdict
@@ -83,6 +89,7 @@ class Answer:
     body: Mapping[str, Any] = field(default_factory=dict)
     size_bytes: int = 0
     detail: str = ""
+    code: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +155,7 @@ class PagerDutyClient:
         self._http = http
         self._base_url = base_url.rstrip("/")
         self._token = token
+        self._user_agent = user_agent
         self._headers = request_headers(token, user_agent)
         self._budget = budget
         self._waits = waits
@@ -162,6 +170,29 @@ class PagerDutyClient:
         self._progress_at_s = clock()
         self.requests = 0
         """Requests sent so far, repetitions included."""
+
+    def beside(self, budget: Budget, *, patience: Patience, concurrency: int) -> "PagerDutyClient":
+        """Return another client of the same account and connections; it counts its own requests.
+
+        Args:
+            budget: Its view of the token's budget.
+            patience: How long a request of it is tried for.
+            concurrency: Requests of it in flight at once.
+        """
+        return PagerDutyClient(
+            self._http,
+            base_url=self._base_url,
+            token=self._token,
+            user_agent=self._user_agent,
+            budget=budget,
+            waits=self._waits,
+            now=self._now,
+            patience=patience,
+            concurrency=concurrency,
+            clock=self._clock,
+            sleep=self._sleep,
+            jitter=self._backoff.jitter,
+        )
 
     @property
     def successes(self) -> int:
@@ -218,6 +249,25 @@ class PagerDutyClient:
         """
         request = _Request(method="POST", path=path, scope=path, content=orjson.dumps(body))
         return await self._ask(request)
+
+    async def change(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, scope: str = ""
+    ) -> Answer:
+        """Return the answer to a request that changes something; it may reach PagerDuty more than once.
+
+        Args:
+            method: `POST`, `PUT` or `DELETE`. What a POST makes may be there twice afterwards, and what a
+                DELETE is about may be gone when the answer comes: the caller looks.
+            path: From the leading slash on.
+            body: JSON object; None: an empty body.
+            scope: The operation, where the path has an id in it; empty: the path.
+
+        Raises:
+            FatalError: As in `get`.
+            ConfigurationError: As in `get`.
+        """
+        content = None if body is None else orjson.dumps(body)
+        return await self._ask(_Request(method=method, path=path, scope=scope or path, content=content))
 
     async def _ask(self, request: _Request) -> Answer:
         state = _Try(request=request, started_s=self._clock())
@@ -318,6 +368,7 @@ class PagerDutyClient:
             body=reply.body,
             size_bytes=reply.size_bytes,
             detail=self._clean(f"{state.request}: {reply.detail}" if reply.detail else ""),
+            code=reply.code,
         )
 
     def _given_up(self, reply: Reply, sent_at: datetime, state: _Try) -> Answer:

@@ -12,6 +12,9 @@ from shared.lenient_json import read_leniently
 from shared.pagerduty.error_body import read_error
 from shared.pagerduty.verdicts import Verdict, classify, is_daily_quota_spent
 
+_MAY_BE_EMPTY = frozenset({202, 204})
+"""To what changes something: accepted, and done. Source: PagerDuty REST API, Webhook subscriptions."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
@@ -25,6 +28,7 @@ class Reply:
         body: The JSON object, when OK.
         size_bytes: Of the body as it was before it was parsed, when OK.
         headers: Headers of the reply.
+        code: PagerDuty's own code of an error; None: it gave none.
     """
 
     verdict: Verdict
@@ -34,11 +38,14 @@ class Reply:
     body: Mapping[str, Any] = field(default_factory=dict)
     size_bytes: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
+    code: int | None = None
 
 
 def judge_response(response: httpx.Response) -> Reply:
     """Judge a reply that has come. A 2xx without a JSON object is a failure that may pass: a proxy's page."""
     status = response.status_code
+    if status in _MAY_BE_EMPTY and not response.content.strip():
+        return Reply(verdict=Verdict.OK, headers=response.headers)
     if 200 <= status < 300:
         body = read_object(response.content)
         if body is not None:
@@ -61,6 +68,7 @@ def judge_response(response: httpx.Response) -> Reply:
         cause=f"HTTP {status}",
         detail=f"HTTP {status}: {text}{code}{_request_id(response)}",
         headers=response.headers,
+        code=error.code,
     )
 
 

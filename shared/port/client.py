@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -10,17 +12,38 @@ import orjson
 from schemas.outcome import Reason
 from shared.errors import RejectedError, RetryableError
 from shared.port.answer import Answer
-from shared.port.datasource import ownership_rules
+from shared.port.datasource import PRODUCT, ownership_rules
 from shared.port.persistence import Persistence, Weight
 from shared.port.transport import Call, PortTransport
 
 BULK_UPSERT_LIMIT = 20  # Source: Port API, OpenAPI, Create multiple entities
 BULK_DELETE_LIMIT = 100  # Source: Port API, OpenAPI, Delete multiple entities
 SEARCH_PAGE_LIMIT = 1000  # Source: Port API, OpenAPI, Search a blueprint's entities
+IDENTITY = ("$identifier", "$updatedAt")
+"""What a search returns of entities that are only to be told apart."""
+NAME_LIMIT_CHARS = 1000
+"""Longest identifier of an entity; that of a blueprint is shorter. Source: Port API, OpenAPI. A longer one
+would make an address that no HTTP client sends."""
 BODY_LIMIT_BYTES = 1024 * 1024  # Source: Port API, 413 `Request body is too large (limit is 1MiB)`
+
+OWNERSHIP = (*IDENTITY, "$createdAt")
+"""What a page of our own entities has of each."""
 
 _NOT_THERE = frozenset({400, 404, 422})
 _CONFLICT = 409
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedPage:
+    """A page of our own entities of a blueprint.
+
+    Attributes:
+        entities: Each with `identifier`, `updatedAt` and `createdAt`.
+        cursor: Where the next page begins; empty: this is the last one.
+    """
+
+    entities: tuple[dict[str, Any], ...]
+    cursor: str
 
 
 class PortClient:
@@ -29,11 +52,13 @@ class PortClient:
     Args:
         transport: Sends them.
         identifier: Integration identifier, by which entities are ours.
+        adopt_peer: What Port's own integration wrote under that identifier is ours too.
     """
 
-    def __init__(self, transport: PortTransport, *, identifier: str) -> None:
+    def __init__(self, transport: PortTransport, *, identifier: str, adopt_peer: bool = False) -> None:
         self._transport = transport
         self._identifier = identifier
+        self._ownership = ownership_rules(identifier, adopt_peer=adopt_peer)
         self.redact = transport.redact
 
     @property
@@ -50,6 +75,12 @@ class PortClient:
         """Check credentials and address now. See `PortTransport.authenticate`."""
         await self._transport.authenticate()
 
+    async def time(self) -> datetime | None:
+        """Return what time it is at Port, cut to the second; None: Port does not say."""
+        # Any answer will do, also that there is no such blueprint.
+        await self._transport.call(Call(method="GET", path=_blueprint_path(PRODUCT), family="blueprint"))
+        return self._transport.answered_at
+
     async def pause(self, cause: str, delay_s: float, leaving: asyncio.Event | None) -> None:
         """Wait for Port, and have it accounted. See `PortTransport.pause`."""
         await self._transport.pause(cause, delay_s, leaving)
@@ -62,7 +93,7 @@ class PortClient:
         Raises:
             RetryableError: Port fails for this call only.
         """
-        if blueprint in {"", ".", ".."}:
+        if blueprint in {"", ".", ".."} or len(blueprint) > NAME_LIMIT_CHARS:
             return None
         probe = _integration_path(self._identifier)
         return await self._get(_blueprint_path(blueprint), "blueprint", "blueprint", leaving, probe=probe)
@@ -107,6 +138,8 @@ class PortClient:
         Raises:
             RetryableError: Port fails for this call only.
         """
+        if not identifier or max(len(blueprint), len(identifier)) > NAME_LIMIT_CHARS:
+            return None
         path = f"{_blueprint_path(blueprint)}/entities/{quote(identifier, safe='')}"
         return await self._get(path, "entity", "entities", None)
 
@@ -130,7 +163,7 @@ class PortClient:
         """
         rules: list[Any] = [{"property": "$identifier", "operator": "in", "value": list(identifiers)}]
         if only_ours:
-            rules += ownership_rules(self._identifier)
+            rules += self._ownership
         query = {"combinator": "and", "rules": rules}
         weight = Weight.WHOLE if only_ours else Weight.OPTIONAL
         return await self._search(blueprint, query, include, len(identifiers), leaving, weight)
@@ -138,9 +171,53 @@ class PortClient:
     async def search_owned(
         self, blueprint: str, query: Mapping[str, Any], *, leaving: asyncio.Event | None = None
     ) -> dict[str, dict[str, Any]] | None:
-        """Return those of our entities that a search query finds; None: Port does not let us look."""
-        both = {"combinator": "and", "rules": [dict(query), *ownership_rules(self._identifier)]}
-        return await self._search(blueprint, both, ["$identifier"], SEARCH_PAGE_LIMIT, leaving, Weight.WHOLE)
+        """Return those of our entities that a search query finds; None: Port does not let us look.
+
+        Only identifier and time of the last update are returned.
+        """
+        both = {"combinator": "and", "rules": [dict(query), *self._ownership]}
+        return await self._search(blueprint, both, IDENTITY, SEARCH_PAGE_LIMIT, leaving, Weight.WHOLE)
+
+    async def owned_page(
+        self, blueprint: str, cursor: str = "", *, leaving: asyncio.Event | None = None
+    ) -> OwnedPage | None:
+        """Return a page of our entities of a blueprint; None: Port does not let us look.
+
+        Args:
+            blueprint: Their blueprint.
+            cursor: That of the page before; empty: the first one.
+            leaving: Gives up waiting once set.
+        """
+        query = {"combinator": "and", "rules": self._ownership}
+        body = {"query": query, "include": list(OWNERSHIP), "limit": SEARCH_PAGE_LIMIT}
+        if cursor:
+            body["from"] = cursor
+        path = _blueprint_path(blueprint)
+        call = Call(
+            method="POST",
+            path=f"{path}/entities/search",
+            family="search",
+            body=orjson.dumps(body),
+            probe=path,
+        )
+        answer = await self._transport.call(call, leaving)
+        entities = answer.data.get("entities") if answer.ok and answer.data is not None else None
+        if answer.data is None or not isinstance(entities, list):
+            return None
+        named = (one for one in entities if isinstance(one, dict) and isinstance(one.get("identifier"), str))
+        following = answer.data.get("next")
+        return OwnedPage(tuple(named), following if isinstance(following, str) else "")
+
+    async def count_entities(self, blueprint: str, *, leaving: asyncio.Event | None = None) -> int | None:
+        """Return how many entities a blueprint has, whoever wrote them; None: Port does not tell.
+
+        Source: Port API, OpenAPI, entities-count.
+        """
+        path = f"{_blueprint_path(blueprint)}/entities-count"
+        call = Call(method="GET", path=path, family="entities", weight=Weight.OPTIONAL, is_question=True)
+        answer = await self._transport.call(call, leaving)
+        count = answer.data.get("count") if answer.ok and answer.data is not None else None
+        return count if isinstance(count, int) and not isinstance(count, bool) and count >= 0 else None
 
     async def bulk_upsert(
         self,

@@ -45,4 +45,8 @@ async def open_port(
             concurrency=settings.port.concurrency,
         )
         client = PlanningPortClient if dry_run else PortClient
-        yield client(transport, identifier=settings.integration.identifier)
+        yield client(
+            transport,
+            identifier=settings.integration.identifier,
+            adopt_peer=settings.adopt_peer_entities,
+        )

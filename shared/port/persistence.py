@@ -72,7 +72,7 @@ class Persistence:
         self._patience = patience
         self._weight = weight
         self._alone_s = min(patience.alone_s, patience.stall_s / 4)
-        self._began_s = now_s
+        self.began_s = now_s
         self._successes = 0
         self._failed_s: float | None = None
         self._counted = 0
@@ -121,10 +121,10 @@ class Persistence:
         self.failures += 1
         if may_count and self._counts(now_s, successes, probed_well) and self._is_enough(now_s):
             return Verdict.GIVE_UP
-        if not met and now_s - self._began_s >= self._patience.first_contact_s:
+        if not met and now_s - self.began_s >= self._patience.first_contact_s:
             return Verdict.UNREACHABLE
         # Another call's success does not excuse a rate limit that lasts for this one.
-        since_s = max(self._began_s, last_success_s) if may_count else self._began_s
+        since_s = max(self.began_s, last_success_s) if may_count else self.began_s
         return Verdict.STALLED if now_s - since_s >= self._patience.stall_s else Verdict.AGAIN
 
     def _counts(self, now_s: float, successes: int, probed_well: bool) -> bool:

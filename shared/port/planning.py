@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Never
 
 from shared.port.answer import Answer
-from shared.port.client import PortClient
+from shared.port.client import OwnedPage, PortClient
 from shared.port.transport import PortTransport
 
 
@@ -15,10 +15,11 @@ class PlanningPortClient(PortClient):
     Args:
         transport: Sends what reads.
         identifier: Integration identifier, by which entities are ours.
+        adopt_peer: What Port's own integration wrote under that identifier is ours too.
     """
 
-    def __init__(self, transport: PortTransport, *, identifier: str) -> None:
-        super().__init__(transport, identifier=identifier)
+    def __init__(self, transport: PortTransport, *, identifier: str, adopt_peer: bool = False) -> None:
+        super().__init__(transport, identifier=identifier, adopt_peer=adopt_peer)
         self._planned: dict[str, dict[str, Any]] = {}
 
     async def get_blueprint(
@@ -54,6 +55,14 @@ class PlanningPortClient(PortClient):
         return await super().search_entities(
             blueprint, identifiers, only_ours=only_ours, include=include, leaving=leaving
         )
+
+    async def owned_page(
+        self, blueprint: str, cursor: str = "", *, leaving: asyncio.Event | None = None
+    ) -> OwnedPage | None:
+        """Return a page of our entities: none, where the blueprint would be created only now."""
+        if blueprint in self._planned:
+            return OwnedPage((), "")
+        return await super().owned_page(blueprint, cursor, leaving=leaving)
 
     async def bulk_upsert(self, *_: object, **__: object) -> Answer:
         """Refuse."""

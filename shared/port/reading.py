@@ -1,6 +1,8 @@
 """Reads an HTTP response, or the lack of one, as Port's answer."""
 
 import ssl
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import httpx
 import orjson
@@ -43,6 +45,15 @@ def read_answer(response: httpx.Response, wall_s: float) -> Answer:
         cause = UNREADABLE
     trace_id = headers.get("x-trace-id", "")[:_TRACE_LIMIT_CHARS]
     return Answer(status, data, cause=cause, trace_id=trace_id, asked_s=asked_s)
+
+
+def read_date(response: httpx.Response) -> datetime | None:
+    """Return the time of day at which Port answered, in whole seconds; None: it does not say."""
+    try:
+        at = parsedate_to_datetime(response.headers.get("date", ""))
+    except ValueError:
+        return None
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def is_foreign(answer: Answer) -> bool:

@@ -5,6 +5,7 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ from shared.log.interface import Clock, Sleep
 from shared.port.answer import Answer
 from shared.port.pacing import Pacer
 from shared.port.persistence import Patience, Persistence, Verdict, Weight
-from shared.port.reading import TOO_LARGE, is_foreign, no_answer, read_answer
+from shared.port.reading import TOO_LARGE, is_foreign, no_answer, read_answer, read_date
 from shared.port.redaction import PortRedactor
 from shared.port.token import Token, TokenSource
 
@@ -111,6 +112,8 @@ class PortTransport:
         self.redact = PortRedactor(credentials.client_secret)
         self.requests: Counter[str] = Counter()
         """Requests sent, by family, repetitions included."""
+        self.answered_at: datetime | None = None
+        """Port's time at its last answer; None: that did not say."""
         self._http = http
         self._credentials = credentials
         self._user_agent = user_agent
@@ -268,6 +271,7 @@ class PortTransport:
                 f" {response.status_code}), which Port's API does not do; check OCEAN__PORT__BASE_URL"
             )
         answer = read_answer(response, self._wall())
+        self.answered_at = read_date(response)
         self._met = self._met or not is_foreign(answer)
         return answer
 

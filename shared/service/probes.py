@@ -1,6 +1,6 @@
 """Answers `/health/live`, `/health/ready` and `/metrics` as plain ASGI."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -12,9 +12,9 @@ LIVE_PATH: Final = "/health/live"
 READY_PATH: Final = "/health/ready"
 METRICS_PATH: Final = "/metrics"
 
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-AsgiApp = Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+AsgiApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 Checks = Callable[[], Sequence[Check]]
 """Reads what a service stands on; must not wait for anything."""
@@ -27,7 +27,7 @@ _JSON: Final = "application/json"
 def live_route(name: str) -> AsgiApp:
     """Return the route that answers as long as the event loop turns."""
 
-    async def live(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG001
+    async def live(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG001
         await _answer(scope, send, 200, _JSON, orjson.dumps({"service": name, "live": True}))
 
     return live
@@ -36,7 +36,7 @@ def live_route(name: str) -> AsgiApp:
 def ready_route(name: str, checks: Checks) -> AsgiApp:
     """Return the route that says whether the service is ready, check by check: 200, else 503."""
 
-    async def ready(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG001
+    async def ready(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG001
         found = checks()
         body = {
             "service": name,
@@ -51,7 +51,7 @@ def ready_route(name: str, checks: Checks) -> AsgiApp:
 def metrics_route(metrics: ServiceMetrics, before: Before | None = None) -> AsgiApp:
     """Return the route that Prometheus scrapes."""
 
-    async def scrape(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG001
+    async def scrape(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG001
         if before is not None:
             await before()
         await _answer(scope, send, 200, CONTENT_TYPE, metrics.text())
@@ -59,7 +59,9 @@ def metrics_route(metrics: ServiceMetrics, before: Before | None = None) -> Asgi
     return scrape
 
 
-async def _answer(scope: Mapping[str, Any], send: Send, status: int, content_type: str, body: bytes) -> None:
+async def _answer(
+    scope: MutableMapping[str, Any], send: Send, status: int, content_type: str, body: bytes
+) -> None:
     if scope["method"] not in {"GET", "HEAD"}:
         status, body = 405, b""
     headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]

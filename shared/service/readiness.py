@@ -7,6 +7,7 @@ from typing import Final
 
 from shared.http.waits import RATE_LIMIT, WaitLedger
 from shared.log.interface import Clock
+from shared.membership import Membership
 
 AWAY_GRACE_S: Final = 90.0
 """A rebalance, a broker that restarts or a batch that waits must not turn a service red; this is longer."""
@@ -26,27 +27,6 @@ class Check:
     name: str
     is_ok: bool
     detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Membership:
-    """How a consumer stands with its group, times on one monotonic clock.
-
-    Attributes:
-        owned: Partitions it holds; none is fine for a member that stands by.
-        is_joined: Whether it has a place in the group now.
-        left_at_s: When it last had none: since then it is away, if it is.
-        polled_at_s: When the log last answered a read, also with nothing; None: never.
-        is_handling: Whether a batch is in hand: then nothing is read.
-        held: Why it holds; empty: it does not.
-    """
-
-    owned: int
-    is_joined: bool
-    left_at_s: float
-    polled_at_s: float | None
-    is_handling: bool
-    held: str = ""
 
 
 def membership_checks(member: Membership, at_s: float) -> list[Check]:

@@ -22,6 +22,33 @@ class Deletes(StrEnum):
     OFF = "off"
 
 
+class SecurityProtocol(StrEnum):
+    """How Kafka is spoken to. Values are Kafka's `security.protocol`."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+    @property
+    def has_login(self) -> bool:
+        """Return whether user and password are asked for."""
+        return self in {SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL}
+
+    @property
+    def has_tls(self) -> bool:
+        """Return whether the connection is encrypted."""
+        return self in {SecurityProtocol.SSL, SecurityProtocol.SASL_SSL}
+
+
+class SaslMechanism(StrEnum):
+    """How user and password are shown to Kafka. Values are Kafka's `sasl.mechanism`."""
+
+    PLAIN = "PLAIN"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
 class LogLevel(StrEnum):
     """The least severe log line that is written."""
 

@@ -55,7 +55,12 @@ def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
         raise ConfigurationError("\n".join(validation_mistakes(error))) from None
     except SettingsError as error:
         raise ConfigurationError(f"settings cannot be read: {error}; see `pagerport settings`") from None
-    settings._warnings = (*_unknown(flat), *_in_clear(settings), *_replaced_listener(settings))
+    settings._warnings = (
+        *_unknown(flat),
+        *_in_clear(settings),
+        *_login_in_clear(settings),
+        *_replaced_listener(settings),
+    )
     settings._sources = sources
     return settings
 
@@ -135,6 +140,20 @@ def _in_clear(settings: Settings) -> list[str]:
         f"{name}: is http, so credentials travel unencrypted; use https"
         for name, url in urls.items()
         if url.startswith("http://") and not _is_loopback(urlsplit(url).hostname or "")
+    ]
+
+
+def _login_in_clear(settings: Settings) -> list[str]:
+    """Return a warning if a remote Kafka would get a password unencrypted."""
+    kafka = settings.kafka
+    hosts = [server.rpartition(":")[0] for server in kafka.servers]
+    if not kafka.security_protocol.has_login or kafka.security_protocol.has_tls:
+        return []
+    if all(_is_loopback(host) for host in hosts):
+        return []
+    return [
+        "OCEAN__KAFKA__SECURITY_PROTOCOL: is SASL_PLAINTEXT, so messages and login travel unencrypted; "
+        "use SASL_SSL"
     ]
 
 

@@ -11,9 +11,30 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from shared.settings.choices import Deletes, EventListenerType, LogFormat, LogLevel
+from shared.settings.choices import (
+    Deletes,
+    EventListenerType,
+    LogFormat,
+    LogLevel,
+    SaslMechanism,
+    SecurityProtocol,
+)
 from shared.settings.sources import DotEnvSource, EnvironmentSource
-from shared.settings.values import Credential, Identifier, LowerCase, Secret, Text, UpperCase, Url
+from shared.settings.values import (
+    Credential,
+    Identifier,
+    LowerCase,
+    Password,
+    Secret,
+    Servers,
+    Text,
+    TopicPrefix,
+    UpperCase,
+    Url,
+    UrlPath,
+    WebhookScope,
+)
+from shared.webhook_token import installation_tokens
 
 PREFIX: Final = "OCEAN__"
 DELIMITER: Final = "__"
@@ -67,11 +88,30 @@ class IntegrationConfig(_Group):
         ),
     ] = SecretStr("")
 
+    webhook_token: Annotated[
+        Secret,
+        Field(
+            validation_alias=AliasChoices("webhook_token", "webhookToken"),
+            description="Tokens that a delivery may carry where its signature cannot be checked, "
+            "comma-separated; subscriptions are made with the first. Default: derived from "
+            "OCEAN__PORT__CLIENT_SECRET. Unused by `sync`.",
+        ),
+    ] = SecretStr("")
+
     @property
     def webhook_secrets(self) -> tuple[SecretStr, ...]:
         """Return the signing secrets; several during a rotation."""
-        texts = self.webhook_secret.get_secret_value().split(",")
-        return tuple(SecretStr(text.strip()) for text in texts if text.strip())
+        return _several(self.webhook_secret)
+
+    @property
+    def webhook_tokens(self) -> tuple[SecretStr, ...]:
+        """Return the tokens that were set, the one to make subscriptions with first; none: it is derived."""
+        return _several(self.webhook_token)
+
+
+def _several(secret: SecretStr) -> tuple[SecretStr, ...]:
+    texts = secret.get_secret_value().split(",")
+    return tuple(SecretStr(text.strip()) for text in texts if text.strip())
 
 
 class IntegrationSettings(_Group):
@@ -127,12 +167,51 @@ class HttpSettings(_Group):
     port: Annotated[
         int, Field(ge=1, le=65535, description="Port for health, metrics and webhooks. Unused by `sync`.")
     ] = 8000
+    host: Annotated[Text, Field(min_length=1, description="Address to listen on. Unused by `sync`.")] = (
+        "0.0.0.0"  # noqa: S104 - in a container nothing else can be reached; publish ports with care
+    )
     ca_file: Annotated[
         Path | None, Field(description="PEM file of certificate authorities to trust beside the public ones.")
     ] = None
     request_timeout_s: Annotated[
         float, Field(gt=0, le=600, description="Seconds to wait for an answer to one request.")
     ] = 60.0
+
+
+class WebhookSettings(_Group):
+    """Events that PagerDuty sends."""
+
+    second_path: Annotated[
+        UrlPath,
+        Field(
+            description="Path that takes webhooks beside `/integration/webhook`, for subscriptions made for "
+            "another address."
+        ),
+    ] = ""
+    scope: Annotated[
+        WebhookScope,
+        Field(
+            description="What the subscription is for: `account`, `service/<id>` or `team/<id>`. Events of "
+            "anything else are not sent."
+        ),
+    ] = "account"
+    ack_timeout_s: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=4.5,
+            description="Seconds the log may take to hold an event; then 503, and PagerDuty sends it again. "
+            "PagerDuty itself waits 5 s.",
+        ),
+    ] = 3.0
+    in_flight_bytes: Annotated[
+        int,
+        Field(
+            ge=1024 * 1024,
+            le=1024 * 1024 * 1024,
+            description="Bytes of events in hand at once; over it 503.",
+        ),
+    ] = 32 * 1024 * 1024
 
 
 class SyncSettings(_Group):
@@ -166,8 +245,69 @@ class KafkaSettings(_Group):
     """The brokers."""
 
     bootstrap_servers: Annotated[
-        Text, Field(description="Kafka brokers, `host:port`, comma-separated. Unused by `sync`.")
+        Servers,
+        Field(description="Kafka brokers, `host:port`, comma-separated. Required but for `sync` and `run`."),
     ] = ""
+    security_protocol: Annotated[
+        SecurityProtocol, UpperCase, Field(description="TLS, login, both or neither; see docs/kafka.md.")
+    ] = SecurityProtocol.PLAINTEXT
+    sasl_mechanism: Annotated[
+        SaslMechanism, UpperCase, Field(description="How the login goes, with a `SASL_…` protocol.")
+    ] = SaslMechanism.PLAIN
+    username: Annotated[Text, Field(description="User, or API key, of the login.")] = ""
+    password: Annotated[Password, Field(description="Password, or API secret, of the login.")] = SecretStr("")
+    ca_file: Annotated[
+        Path | None,
+        Field(description="PEM file of authorities to trust for Kafka beside the public ones."),
+    ] = None
+    client_cert_file: Annotated[
+        Path | None, Field(description="PEM file of the client's certificate and its chain.")
+    ] = None
+    client_key_file: Annotated[
+        Path | None,
+        Field(description="PEM file of the client certificate's key; unset: it is in the certificate's."),
+    ] = None
+    client_key_password: Annotated[
+        Password, Field(description="Password of the client certificate's key, if it has one.")
+    ] = SecretStr("")
+    topic_prefix: Annotated[
+        TopicPrefix,
+        Field(
+            max_length=64,
+            description="Stands before every topic, group and client id, e.g. `acme.`: for several "
+            "installations on one cluster.",
+        ),
+    ] = ""
+    create_topics: Annotated[
+        bool, Field(description="Create missing topics at start. If not, they must be there.")
+    ] = True
+    replication_factor: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=100,
+            description="Copies of topics that are created. Default: 3, or all brokers if fewer.",
+        ),
+    ] = None
+    session_timeout_s: Annotated[
+        float,
+        Field(ge=1, le=300, description="Silence after which a service's partitions go to another one."),
+    ] = 10.0
+    rebalance_timeout_s: Annotated[
+        float,
+        Field(ge=1, le=900, description="Time a service has to finish its batch when partitions move."),
+    ] = 30.0
+    append_timeout_s: Annotated[
+        float, Field(gt=0, le=600, description="Seconds to wait for the acknowledgement of what is written.")
+    ] = 30.0
+    connect_timeout_s: Annotated[
+        float, Field(gt=0, le=3600, description="Seconds to try to reach Kafka at start; then exit code 3.")
+    ] = 60.0
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Return the brokers one by one."""
+        return tuple(part.strip() for part in self.bootstrap_servers.split(",") if part.strip())
 
 
 class Settings(BaseSettings):
@@ -207,12 +347,28 @@ class Settings(BaseSettings):
         bool, Field(description="Accepted for compatibility; pagerport never sends raw data.")
     ] = True
     base_url: Annotated[Url, Field(description="Public URL of the webhook gateway. Unused by `sync`.")] = ""
+    path_prefix: Annotated[
+        UrlPath, Field(description="What stands before the paths of the webhook gateway. Unused by `sync`.")
+    ] = ""
     mapping: MappingSettings = MappingSettings()
     deletes: Annotated[
-        Deletes, LowerCase, Field(description="Delete entities whose object is gone. `sync` deletes nothing.")
+        Deletes,
+        LowerCase,
+        Field(
+            description="Delete entities whose object is gone: `on`, `off`, or `dry_run`, which only counts "
+            "and logs them."
+        ),
     ] = Deletes.ON
+    adopt_peer_entities: Annotated[
+        bool,
+        Field(
+            description="Deletes may also take what Port's own Ocean integration wrote under the same "
+            "identifier: set it once pagerport has taken its place."
+        ),
+    ] = False
     log: LogSettings = LogSettings()
     http: HttpSettings = HttpSettings()
+    webhook: WebhookSettings = WebhookSettings()
     sync: SyncSettings = SyncSettings()
     pagerduty: PagerDutySettings = PagerDutySettings()
     mapper: MapperSettings = MapperSettings()
@@ -248,5 +404,13 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Return every secret value, for the log's redaction. Never print them."""
         config = self.integration.config
-        found = (self.port.client_secret, config.token, *config.webhook_secrets)
-        return tuple(secret.get_secret_value() for secret in found if secret.get_secret_value())
+        found = (
+            self.port.client_secret,
+            config.token,
+            *config.webhook_secrets,
+            self.kafka.password,
+            self.kafka.client_key_password,
+        )
+        texts = (secret.get_secret_value() for secret in found)
+        tokens = (token.value for token in installation_tokens(self))
+        return tuple(text for text in (*texts, *tokens) if text)

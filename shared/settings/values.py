@@ -1,5 +1,6 @@
 """Checks single values as they come from the environment: trimmed texts, secrets, URLs."""
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -68,7 +69,44 @@ def _check_identifier(identifier: str) -> str:
     return identifier
 
 
+def _check_path(path: str) -> str:
+    if not path.strip("/"):
+        return ""
+    if not path.startswith("/") or not path.isascii() or any(sign in "?#% " for sign in path):
+        raise ValueError("is not a path; give one like /pagerduty")
+    return path.rstrip("/")
+
+
+def _check_scope(scope: str) -> str:
+    name, slash, object_id = scope.partition("/")
+    if name == "account" and not slash:
+        return scope
+    if name in {"service", "team"} and object_id.isascii() and object_id.isalnum():
+        return scope
+    raise ValueError("must be account, service/<id> or team/<id>")
+
+
+def _check_servers(servers: str) -> str:
+    for server in (part.strip() for part in servers.split(",") if part.strip()):
+        host, colon, port = server.rpartition(":")
+        if not colon or not host or "/" in host or not port.isdigit() or not 0 < int(port) < 65536:
+            raise ValueError("must be brokers as host:port, comma-separated, without a scheme")
+    return servers
+
+
+def _check_topic_prefix(prefix: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9._-]*", prefix):
+        raise ValueError("must be letters, digits, dots, dashes and underscores")
+    return prefix
+
+
 Text = Annotated[str, BeforeValidator(_trim)]
+Servers = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_servers)]
+TopicPrefix = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_topic_prefix)]
+Password = Annotated[SecretStr, BeforeValidator(_trim)]
+"""Of any characters: not one that we hand out or that travels in a header."""
+UrlPath = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_path)]
+WebhookScope = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_scope)]
 Credential = Annotated[str, BeforeValidator(_trim), AfterValidator(check_credential)]
 Secret = Annotated[SecretStr, BeforeValidator(_trim), AfterValidator(_check_secret)]
 Url = Annotated[str, BeforeValidator(_trim), AfterValidator(check_url)]

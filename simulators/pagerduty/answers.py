@@ -1,6 +1,6 @@
 """Answers are made here: each kind of endpoint turns a checked request into the body of a 200."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,28 +47,51 @@ Answer = Callable[[Store, Call], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What there is at a path: one method, and how it is answered."""
+    """One method of a path, and how it is answered."""
 
     method: str
     answer: Answer
     early_access: str | None = None
     is_analytics: bool = False
+    status: int = 200
 
 
-def build_routes() -> Routes[Endpoint]:
-    """Return every path of the API that the simulator knows."""
-    routes: Routes[Endpoint] = Routes()
+Methods = Mapping[str, Endpoint]
+"""What there is at a path, by method."""
+
+
+def build_routes(more: Sequence[tuple[str, Endpoint]] = ()) -> Routes[Methods]:
+    """Return every path of the API that the simulator knows.
+
+    Args:
+        more: Endpoints beside those of this file, which go before them.
+    """
+    known: dict[str, dict[str, Endpoint]] = {}
+    for path, endpoint in (*_endpoints(), *more):
+        known.setdefault(path, {})[endpoint.method] = endpoint
+    routes: Routes[Methods] = Routes()
+    for path, methods in known.items():
+        routes.add(path, methods)
+    return routes
+
+
+def _endpoints() -> Iterator[tuple[str, Endpoint]]:
     for resource in RESOURCES:
+        early = resource.early_access
         if resource.listed:
-            routes.add(resource.path, Endpoint("GET", _list_of(resource), resource.early_access))
+            status = STATUSES.get(resource.path, 200)
+            yield resource.path, Endpoint("GET", _list_of(resource), early, status=status)
         if resource.single is not None:
             single = SINGLES.get(resource.kind) or _single_of(resource)
-            routes.add(f"{resource.path}/{{id}}", Endpoint("GET", single, resource.early_access))
-    routes.add("/users/me", Endpoint("GET", _me))
-    routes.add("/analytics/raw/incidents", Endpoint("POST", _raw_incidents, is_analytics=True))
-    routes.add("/analytics/raw/incidents/{id}", Endpoint("GET", _raw_incident, is_analytics=True))
-    routes.add("/analytics/metrics/incidents/services", Endpoint("POST", _service_metrics, is_analytics=True))
-    return routes
+            path = f"{resource.path}/{{id}}"
+            yield path, Endpoint("GET", single, early, status=STATUSES.get(path, 200))
+    yield "/users/me", Endpoint("GET", _me)
+    yield "/analytics/raw/incidents", Endpoint("POST", _raw_incidents, is_analytics=True)
+    yield "/analytics/raw/incidents/{id}", Endpoint("GET", _raw_incident, is_analytics=True)
+    yield (
+        "/analytics/metrics/incidents/services",
+        Endpoint("POST", _service_metrics, is_analytics=True),
+    )
 
 
 def _list_of(resource: Resource) -> Answer:

@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from random import Random
 
+import httpx
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
@@ -12,10 +14,13 @@ from starlette.routing import Route
 
 from simulators.control import Controlled, json_answer, refusal
 from simulators.pagerduty.access import Credentials
+from simulators.pagerduty.deliveries import Deliveries, Pace
+from simulators.pagerduty.live import Burst, Live
 from simulators.pagerduty.rate_limit import DEFAULT_PER_MINUTE
 from simulators.pagerduty.script_actions import PagerDutyAction
 from simulators.pagerduty.service import DEFAULT_ANALYTICS_PER_DAY, PagerDutyService
 from simulators.pagerduty.store import Account, Store
+from simulators.pagerduty.subscription_answers import subscription_endpoints
 
 DEFAULT_TOKEN = "sim-account-token"  # noqa: S105  # a key of the simulator alone
 DEFAULT_BEARER = "pdus+sim-bearer-token"
@@ -34,17 +39,40 @@ class ServiceChange(BaseModel):
     analytics_per_day: int | None = Field(default=None, ge=0)
 
 
+class PaceChange(BaseModel):
+    """How webhooks are delivered; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    first_retry_s: float | None = Field(default=None, ge=0)
+    longest_retry_s: float | None = Field(default=None, ge=0)
+    timeout_s: float | None = Field(default=None, gt=0)
+    connections: int | None = Field(default=None, ge=1)
+    is_paused: bool | None = None
+
+
 class PagerDutySimulator(Controlled[PagerDutyAction]):
-    """The simulator as an ASGI app; `script`, `log`, `store` and `service` can be looked at and changed."""
+    """The simulator as an ASGI app; its public attributes can be looked at and changed.
+
+    Attributes:
+        service: The REST API.
+        store: The account.
+        live: Makes changes as events.
+        deliveries: Brings them to subscribers.
+    """
 
     def __init__(
         self,
         service: PagerDutyService,
+        live: Live,
+        deliveries: Deliveries,
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self.service = service
         self.store = service.store
+        self.live = live
+        self.deliveries = deliveries
         super().__init__(
             service,
             PagerDutyAction,
@@ -52,6 +80,8 @@ class PagerDutySimulator(Controlled[PagerDutyAction]):
             routes=[
                 Route("/objects/{kind:path}/{key}", self._object, methods=["GET", "PUT", "PATCH", "DELETE"]),
                 Route("/service", self._service_settings, methods=["GET", "PATCH"]),
+                Route("/events", self._events, methods=["POST"]),
+                Route("/deliveries", self._delivery_pace, methods=["GET", "PATCH"]),
             ],
             now=now,
             sleep=sleep,
@@ -96,6 +126,32 @@ class PagerDutySimulator(Controlled[PagerDutyAction]):
             }
         )
 
+    async def _events(self, request: Request) -> Response:
+        """Make changes of the account, each with its event, and begin to deliver them."""
+        try:
+            happened = self.live.happen(Burst.model_validate_json(await request.body()))
+        except ValueError as error:
+            return refusal(error)
+        told = [
+            {"id": event.event_id, "event_type": event.event_type, "object_id": event.object_id}
+            for event in happened
+        ]
+        return json_answer({"events": told})
+
+    async def _delivery_pace(self, request: Request) -> Response:
+        """Show what became of deliveries, or change how they are made."""
+        if request.method == "PATCH":
+            try:
+                change = PaceChange.model_validate_json(await request.body())
+            except ValueError as error:
+                return refusal(error)
+            for name, value in change.model_dump(exclude_none=True).items():
+                setattr(self.deliveries.pace, name, value)
+            await self.deliveries.resume()
+        last = request.query_params.get("last", "100")
+        pace = {name: getattr(self.deliveries.pace, name) for name in Pace.__slots__}
+        return json_answer({**self.deliveries.describe(int(last)), "pace": pace})
+
     def change_service(self, change: ServiceChange) -> None:
         """Change settings of the running service; windows of rate limits go on."""
         credentials = self.service.credentials
@@ -129,6 +185,8 @@ def create_app(
     latency_ms: int = 0,
     requests_per_minute: int = DEFAULT_PER_MINUTE,
     analytics_per_day: int = DEFAULT_ANALYTICS_PER_DAY,
+    seed: int = 1,
+    webhook_transport: httpx.AsyncBaseTransport | None = None,
 ) -> PagerDutySimulator:
     """Return a simulator of an account, for `httpx.ASGITransport` or for a process of its own.
 
@@ -142,15 +200,21 @@ def create_app(
         latency_ms: Time added to each answer.
         requests_per_minute: Limit of each caller.
         analytics_per_day: Limit of the analytics paths.
+        seed: The same seed makes the same events, ids and secrets.
+        webhook_transport: Brings webhooks to their address; None: the network.
     """
     credentials = Credentials(set(tokens), dict(user_tokens or {}), set(bearer_tokens))
+    store, random = Store(account), Random(seed)
+    deliveries = Deliveries(store, now=now, sleep=sleep, random=random, transport=webhook_transport)
+    live = Live(store, deliveries, random, now)
     service = PagerDutyService(
-        Store(account),
+        store,
         credentials,
         now=now,
         sleep=sleep,
         requests_per_minute=requests_per_minute,
         analytics_per_day=analytics_per_day,
         latency_ms=latency_ms,
+        more=subscription_endpoints(live, random),
     )
-    return PagerDutySimulator(service, now, sleep)
+    return PagerDutySimulator(service, live, deliveries, now, sleep)

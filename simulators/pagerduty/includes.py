@@ -6,6 +6,8 @@ Source: PagerDuty REST API, Includes and References.
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from simulators.pagerduty.subscription_view import shown as shown_subscription
+
 Find = Callable[[Mapping[str, Any]], dict[str, Any] | None]
 Place = tuple[str, ...]
 """Where references are in an object: names of fields, through lists."""
@@ -101,6 +103,8 @@ def render(template: str, value: Json, include: tuple[str, ...], find: Find) -> 
         include: Values of `include[]`.
         find: Gives the target of a reference. One without a target stays a reference.
     """
+    if template == "webhook_subscriptions":
+        return shown_subscription(value, is_listed=True)
     if template == "v3/schedules":
         return reference_to(value, "schedule_v3_reference")
     hidden = ONLY_INCLUDED.get(template, {})

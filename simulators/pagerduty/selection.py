@@ -220,4 +220,8 @@ TESTS: Mapping[tuple[str, str], Test] = {
     ),
     ("notifications", "filter"): lambda row, wanted: row.get("type") == wanted,
     ("oncalls", "schedule_ids[]"): _scheduled_on,
+    ("webhook_subscriptions", "filter_type"): lambda row, wanted: (
+        row["filter"]["type"] == f"{wanted}_reference"
+    ),
+    ("webhook_subscriptions", "filter_id"): lambda row, wanted: row["filter"].get("id") == wanted,
 }

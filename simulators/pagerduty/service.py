@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from urllib.parse import parse_qsl
 
@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from simulators.control import ACTION_KEY, ROUTE_KEY
 from simulators.pagerduty.access import Caller, Credentials, authenticate, check_early_access, check_headers
-from simulators.pagerduty.answers import STATUSES, Call, Endpoint, build_routes
+from simulators.pagerduty.answers import Call, Endpoint, Methods, build_routes
 from simulators.pagerduty.pages import UNDISTURBED
 from simulators.pagerduty.rate_limit import DAY, DEFAULT_PER_MINUTE, RateLimit
 from simulators.pagerduty.refusals import RefusedError, not_found, rate_limited, wrong_method
@@ -22,6 +22,7 @@ from simulators.pagerduty.store import Store
 DEFAULT_ANALYTICS_PER_DAY = 100_000
 STRANGER = Caller("stranger")
 ACCOUNT = "account"
+NO_CONTENT = 204
 
 
 class PagerDutyService:
@@ -45,6 +46,7 @@ class PagerDutyService:
         requests_per_minute: int = DEFAULT_PER_MINUTE,
         analytics_per_day: int = DEFAULT_ANALYTICS_PER_DAY,
         latency_ms: int = 0,
+        more: Sequence[tuple[str, Endpoint]] = (),
     ) -> None:
         self.store = store
         self.credentials = credentials
@@ -53,7 +55,7 @@ class PagerDutyService:
         self.latency_ms = latency_ms
         self._now = now
         self._sleep = sleep
-        self._routes = build_routes()
+        self._routes = build_routes(more)
         self._requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,12 +85,12 @@ class PagerDutyService:
         now: datetime,
         extra: dict[str, str],
     ) -> tuple[int, bytes]:
-        found: Found[Endpoint] | None = self._routes.find(scope["path"])
+        found: Found[Methods] | None = self._routes.find(scope["path"])
         if found is None:
             raise not_found()
         scope[ROUTE_KEY] = found.template
-        endpoint = found.endpoint
-        if scope["method"] != endpoint.method:
+        endpoint = found.endpoint.get(scope["method"])
+        if endpoint is None:
             raise wrong_method()
         check_headers(endpoint.method, headers)
         check_early_access(endpoint.early_access, headers)
@@ -104,7 +106,7 @@ class PagerDutyService:
             body=body,
             disturbance=UNDISTURBED if action is None else action.disturbance(),
         )
-        return STATUSES.get(found.template, 200), endpoint.answer(self.store, call)
+        return endpoint.status, endpoint.answer(self.store, call)
 
     def _spend_analytics(self, now: datetime, extra: dict[str, str]) -> None:
         """Count against the daily limit; what is left goes below 0. Source: port-labs/ocean, issue 1376."""
@@ -117,8 +119,9 @@ class PagerDutyService:
         self._requests += 1
         request_id = hashlib.sha256(str(self._requests).encode()).hexdigest()[:32]
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        raw.append((b"content-type", b"application/json; charset=utf-8"))
-        raw.append((b"content-length", str(len(content)).encode()))
+        if status != NO_CONTENT:
+            raw.append((b"content-type", b"application/json; charset=utf-8"))
+            raw.append((b"content-length", str(len(content)).encode()))
         raw.append((b"x-request-id", request_id.encode()))
         await send({"type": "http.response.start", "status": status, "headers": raw})
         await send({"type": "http.response.body", "body": content})

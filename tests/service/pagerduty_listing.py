@@ -57,11 +57,12 @@ class Time:
 
 @dataclass
 class Listed:
-    """What a listing published, and how it ended."""
+    """What a listing published, and how it ended; the digest of its ids stands apart from the result."""
 
     result: KindResult
     records: list[NewRecord]
     progress: list[KindResult]
+    digest: str = ""
 
     @property
     def ids(self) -> list[str]:
@@ -141,7 +142,8 @@ class Bench:
             room=room,
             enricher=enricher,
         )
-        return Listed(result, records, progress)
+        digest, result.ids_digest = result.ids_digest, ""
+        return Listed(result, records, progress, digest)
 
 
 class SimulatorBench(Bench):

@@ -109,6 +109,8 @@ async def port_setting(
     secret: str = DEFAULT_CLIENT_SECRET,
     identifier: str = IDENTIFIER,
     concurrency: int = 4,
+    adopt_peer: bool = False,
+    agent: str = "",
     **options: Any,
 ) -> AsyncIterator[Setting]:
     clock = Clock()
@@ -117,7 +119,7 @@ async def port_setting(
         httpx.ASGITransport(sim) if handler is None else httpx.MockTransport(handler)
     )
     waits = WaitLedger(clock.seconds)
-    agent = user_agent("1.2.3", identifier)
+    agent = agent or user_agent("1.2.3", identifier)
     async with build_client(user_agent=agent, transport=network) as http:
         transport = PortTransport(
             http,
@@ -134,7 +136,7 @@ async def port_setting(
         )
         yield Setting(
             clock=clock,
-            port=PortClient(transport, identifier=identifier),
+            port=PortClient(transport, identifier=identifier, adopt_peer=adopt_peer),
             transport=transport,
             waits=waits,
             sim=sim,

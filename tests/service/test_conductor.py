@@ -11,12 +11,14 @@ from schemas.mapping import MappingFile, MappingInForce
 from schemas.outcome import Count
 from schemas.run import KindResult, KindState, RunResult, RunState
 from schemas.topics import ENTITIES, RUNS, dlq_topic
-from services.fetcher.conductor import NO_SWEEP, Conductor, ListSource, Watch
+from services.fetcher.conductor import NO_SWEEP, Conductor, ListSource
+from services.fetcher.leadership import undisputed
+from services.fetcher.run_book import Surroundings, Watch
 from shared.core import Batch
 from shared.errors import FatalError
 from shared.groups import MAPPER_GROUP, WRITER_GROUP
 from shared.http.waits import WaitLedger
-from shared.log.interface import NewRecord, TopicPartition
+from shared.log.interface import NewRecord, Subscription, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.outcome import Outcome
 from shared.runtime import Consumer
@@ -28,6 +30,10 @@ MAPPING = MappingInForce(version=7, config=MappingFile())
 USERS = Source(
     kind="users", parameters="", topic=RAW, query=(), entries=(0,), window=None, complete_by_design=True
 )
+
+
+def a_run() -> RunResult:
+    return RunResult(run_id=RUN_ID, started_at=datetime.fromtimestamp(1_800_000_000, UTC))
 
 
 class Passing:
@@ -57,8 +63,10 @@ async def log() -> AsyncIterator[SqliteLog]:
 @asynccontextmanager
 async def stages(log: SqliteLog) -> AsyncIterator[None]:
     consumers = [
-        Consumer(log, MAPPER_GROUP, RAW.__eq__, Passing(log, maps=True), on_fatal="raise"),
-        Consumer(log, WRITER_GROUP, ENTITIES.name.__eq__, Passing(log, maps=False), on_fatal="raise"),
+        Consumer(log, MAPPER_GROUP, Subscription.to(RAW), Passing(log, maps=True), on_fatal="raise"),
+        Consumer(
+            log, WRITER_GROUP, Subscription.to(ENTITIES.name), Passing(log, maps=False), on_fatal="raise"
+        ),
     ]
     async with asyncio.TaskGroup() as group:
         for consumer in consumers:
@@ -94,16 +102,19 @@ def conductor(
         await asyncio.sleep(0)
 
     return Conductor(
-        log,
+        Surroundings(
+            log=log,
+            identifier="test",
+            waits=WaitLedger(),
+            requests=lambda: {"PagerDuty": 1, "Port": 2},
+            successes=lambda: 3,
+            watch=Watch(poll_s=0.01, stall_timeout_s=stall_timeout_s, on_snapshot=lambda _: None),
+            now=lambda: datetime.fromtimestamp(at_s, UTC),
+            leadership=undisputed(),
+            sleep=sleep,
+        ),
         list_source=list_source,
         refresh=no_refresh,
-        identifier="test",
-        waits=WaitLedger(),
-        requests=lambda: {"PagerDuty": 1, "Port": 2},
-        successes=lambda: 3,
-        watch=Watch(poll_s=0.01, stall_timeout_s=stall_timeout_s, on_snapshot=lambda _: None),
-        now=lambda: datetime.fromtimestamp(at_s, UTC),
-        sleep=sleep,
     )
 
 
@@ -114,7 +125,7 @@ async def published(log: SqliteLog) -> list[RunResult]:
 
 async def test_green_run_passes_both_stages_and_publishes_every_state(log: SqliteLog) -> None:
     async with stages(log):
-        result = await conductor(log, listing(log, 40)).resync(RUN_ID, MAPPING, [USERS])
+        result = await conductor(log, listing(log, 40)).resync(a_run(), MAPPING, [USERS])
     assert (result.state, result.failure_count, result.mapping_version) == (RunState.COMPLETED, 0, 7)
     assert result.kinds == {
         "users": KindResult(
@@ -133,14 +144,14 @@ async def test_green_run_passes_both_stages_and_publishes_every_state(log: Sqlit
 
 
 async def test_nothing_to_read_is_done_at_once(log: SqliteLog) -> None:
-    result = await conductor(log, listing(log, 0)).resync(RUN_ID, MAPPING, [USERS])
+    result = await conductor(log, listing(log, 0)).resync(a_run(), MAPPING, [USERS])
     assert (result.state, result.kinds["users"].fetched) == (RunState.COMPLETED, 0)
 
 
 async def test_stage_that_never_moves_ends_the_run_and_says_what_is_unfinished(log: SqliteLog) -> None:
     run = conductor(log, listing(log, 3), stall_timeout_s=600, seconds_per_look=50)
     with pytest.raises(FatalError, match=r"no progress for 600 s while waiting for the mapping stage"):
-        await run.resync(RUN_ID, MAPPING, [USERS])
+        await run.resync(a_run(), MAPPING, [USERS])
     (*_, last) = await published(log)
     assert (last.state, last.unmapped, last.unsettled) == (RunState.FAILED, 3, 0)
     assert "no progress for 600 s" in last.error
@@ -151,7 +162,7 @@ async def test_unexpected_error_closes_the_result_before_it_is_raised(log: Sqlit
         raise RuntimeError("a fault of ours")
 
     with pytest.raises(RuntimeError, match="a fault of ours"):
-        await conductor(log, broken).resync(RUN_ID, MAPPING, [USERS])
+        await conductor(log, broken).resync(a_run(), MAPPING, [USERS])
     (*_, last) = await published(log)
     assert (last.state, last.error) == (RunState.FAILED, "a fault of ours")
 
@@ -162,12 +173,12 @@ async def test_stage_that_ends_takes_the_run_with_it(log: SqliteLog) -> None:
 
     stage = asyncio.create_task(ends())
     with pytest.raises(FatalError, match="Port refuses"):
-        await conductor(log, listing(log, 3)).resync(RUN_ID, MAPPING, [USERS], [stage])
+        await conductor(log, listing(log, 3)).resync(a_run(), MAPPING, [USERS], [stage])
     assert (await published(log))[-1].state is RunState.FAILED
 
 
 async def test_interrupted_run_says_so_in_its_result(log: SqliteLog) -> None:
-    task = asyncio.create_task(conductor(log, listing(log, 3)).resync(RUN_ID, MAPPING, [USERS]))
+    task = asyncio.create_task(conductor(log, listing(log, 3)).resync(a_run(), MAPPING, [USERS]))
     assert await log.read({TopicPartition(RUNS.name, 0): 0}, max_records=1, wait_s=5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

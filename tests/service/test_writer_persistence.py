@@ -11,7 +11,7 @@ import pytest
 from schemas.headers import Origin
 from schemas.outcome import Count
 from tests.service.port_setting import APP, TEAM, Clock
-from tests.service.writer_setting import one, upsert, writer_setting
+from tests.service.writer_setting import delete, one, upsert, writer_setting
 
 WRITTEN, FAILED = one(Count.WRITTEN), one(Count.FAILED)
 APP_ROUTE, TEAM_ROUTE = "/v1/blueprints/app", "/v1/blueprints/team"
@@ -144,3 +144,32 @@ async def test_changes_of_a_blueprint_that_is_not_known_when_we_leave_are_given_
     async with writer_setting(handler=port) as writer:
         assert await writer.handle(upsert("t", blueprint="team"), leaving=leaving) == [None]
         assert len(asyncio.all_tasks()) == 1
+
+
+async def test_entity_that_alone_stays_rate_limited_does_not_keep_its_partition_for_ever() -> None:
+    async with writer_setting() as writer:
+        limit = {"statusCode": 429, "error": "too_many_requests", "message": "slow down"}
+        first = {"ok": False, "entities": [{"index": 1, "created": True}], "errors": [{"index": 0, **limit}]}
+        later = {"ok": False, "entities": [], "errors": [{"index": 0, **limit}]}
+        await writer.setting.script(
+            {"match": {"path": TEAM_BULK}, "times": 1, "action": {"status": 207, "body": first}},
+            {"match": {"path": TEAM_BULK}, "action": {"status": 207, "body": later}},
+        )
+        began_s = writer.setting.clock.seconds()
+        changes = [upsert(name, Origin.LIVE, blueprint="team") for name in ("bad", "good")]
+        assert await writer.counts(*changes) == [FAILED, WRITTEN]
+        assert writer.setting.clock.seconds() - began_s >= 600
+        assert {reason for reason, _ in (await writer.letters()).values()} == {"retries_exhausted"}
+
+
+async def test_deletes_that_go_on_failing_cost_their_own_changes_only() -> None:
+    async with writer_setting() as writer:
+        await writer.handle(upsert("a", Origin.LIVE), upsert("t", Origin.LIVE, blueprint="team"))
+        await writer.setting.script(
+            {"match": {"path": "/v1/blueprints/app/bulk/entities/delete"}, "action": {"status": 500}}
+        )
+        changes = [delete("a"), delete("t", blueprint="team"), upsert("c", Origin.LIVE)]
+        assert await writer.counts(*changes) == [FAILED, one(Count.DELETED), WRITTEN]
+        assert {offset: reason for offset, (reason, _) in (await writer.letters()).items()} == {
+            0: "retries_exhausted"
+        }

@@ -1,7 +1,7 @@
 """Builds a writer over a simulated Port and an embedded log, and the records that it reads."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,8 @@ from shared.http.backoff import Backoff
 from shared.log.interface import Record, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.outcome import Outcome
+from shared.progress import Progress
+from shared.settings.choices import Deletes
 from tests.service.port_setting import STARTED_AT, Setting, port_setting
 
 RUN = "run-1"
@@ -64,8 +66,9 @@ def upsert(identifier: Any, origin: Origin = Origin.RESYNC, blueprint: str = "ap
     return change_headers(origin), orjson.dumps(value)
 
 
-def delete(identifier: Any, origin: Origin = Origin.LIVE, **more: Any) -> Any:
-    return upsert(identifier, origin, operation="delete", **more)
+def delete(identifier: Any, origin: Origin = Origin.LIVE, *, confirmed: bool = False, **more: Any) -> Any:
+    _, value = upsert(identifier, origin, operation="delete", **more)
+    return change_headers(origin, confirmed=confirmed), value
 
 
 @dataclass
@@ -76,10 +79,15 @@ class WriterSetting:
     core: WriterCore
     log: SqliteLog
 
-    async def handle(self, *changes: Any, leaving: asyncio.Event | None = None) -> Sequence[Outcome | None]:
+    async def handle(
+        self,
+        *changes: Any,
+        leaving: asyncio.Event | None = None,
+        progress: Mapping[TopicPartition, Progress] | None = None,
+    ) -> Sequence[Outcome | None]:
         """Hand over changes at the offsets 0, 1, 2 … of one partition."""
         records = [record(offset, value, headers) for offset, (headers, value) in enumerate(changes)]
-        return await self.core.handle(Batch(records, leaving or asyncio.Event()))
+        return await self.core.handle(Batch(records, leaving or asyncio.Event(), progress or {}))
 
     async def counts(self, *changes: Any) -> list[dict[str, int] | None]:
         return [
@@ -96,7 +104,7 @@ class WriterSetting:
 
 @asynccontextmanager
 async def writer_setting(
-    *, dry_run: Any = None, search_chunk: int = 100, **options: Any
+    *, dry_run: Any = None, search_chunk: int = 100, deletes: Deletes = Deletes.ON, **options: Any
 ) -> AsyncIterator[WriterSetting]:
     async with port_setting(**options) as setting:
         log = await SqliteLog.temporary()
@@ -112,6 +120,7 @@ async def writer_setting(
                 backoff=Backoff(cap_s=15.0, jitter=lambda: 1.0),
                 grace_s=5.0,
                 dry_run=dry_run,
+                deletes=deletes,
             )
             yield WriterSetting(setting, core, log)
         finally:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.fetcher.budget import RateBudget
+from services.fetcher.budget import LiveBudget, RateBudget
 from shared.http.waits import WaitLedger
 
 
@@ -186,3 +186,107 @@ async def test_limit_that_is_no_number_is_the_accounts(limit: str) -> None:
     await spend(budget)
     budget.refuse("/users", {"ratelimit-limit": limit}, 12.5)
     assert budget.wait_s("/teams") == 12.5
+
+
+def make_with_live(per_minute: int = 960) -> tuple[RateBudget, LiveBudget, Time]:
+    budget, time, _ = make(per_minute)
+    return budget, budget.live(), time
+
+
+async def spend_live(budget: LiveBudget, scope: str = "/incidents/{id}") -> None:
+    await budget.wait(scope)
+    assert budget.take(scope)
+
+
+async def test_some_of_each_minute_are_kept_for_live_requests() -> None:
+    budget, live, time = make_with_live()
+    for _ in range(912):
+        await spend(budget)
+    assert (time.seconds, budget.take("/users")) == (0.0, False)
+    for _ in range(48):
+        await spend_live(live)
+    assert (time.seconds, live.take("/users")) == (0.0, False)
+
+
+async def test_live_requests_may_use_the_whole_minute() -> None:
+    _, live, time = make_with_live()
+    for _ in range(960):
+        await spend_live(live)
+    assert (time.seconds, live.take("/users")) == (0.0, False)
+
+
+async def test_what_the_server_has_left_is_kept_for_live_requests_too() -> None:
+    budget, live, _ = make_with_live()
+    await spend(budget)
+    budget.observe("/users", headers(left=48, reset_s=30))
+    assert (budget.wait_s("/users"), budget.take("/users")) == (30, False)
+    await spend_live(live)
+    live.observe("/incidents/{id}", headers(left=47, reset_s=30))
+    assert live.take("/incidents/{id}")
+
+
+async def test_refused_live_request_waits_as_any_other() -> None:
+    budget, live, _ = make_with_live()
+    await spend_live(live)
+    live.refuse("/incidents/{id}", headers(left=0, reset_s=7), 7)
+    assert (live.take("/incidents/{id}"), budget.take("/users")) == (False, False)
+
+
+async def test_live_request_goes_before_all_that_wait() -> None:
+    budget, live, time = make_with_live(per_minute=20)
+    sent: list[str] = []
+
+    async def resync() -> None:
+        for _ in range(40):
+            await spend(budget)
+            sent.append("resync")
+            await asyncio.sleep(0)
+
+    async def event() -> None:
+        await asyncio.sleep(0)
+        for _ in range(25):
+            await spend_live(live)
+            sent.append("live")
+
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(0)
+        time.seconds += min(seconds, 0.5)
+
+    budget._sleep = sleep  # the clock moves in small steps, so that both wait side by side
+    await asyncio.gather(resync(), event())
+    assert sent[sent.index("live") :][:25] == ["live"] * 25
+    assert sent.count("resync") == 40
+
+
+async def test_live_request_held_by_its_own_operation_holds_up_no_other() -> None:
+    budget, live, time = make_with_live()
+    live.refuse("/oncalls", {"ratelimit-limit": "960"}, 0)
+    live.refuse("/oncalls", {"ratelimit-limit": "10"}, 30)
+    waiting = asyncio.create_task(live.wait("/oncalls"))
+    woken = asyncio.Event()
+
+    async def sleep(_: float) -> None:
+        await woken.wait()
+        time.seconds += 40
+
+    budget._sleep = sleep
+    await asyncio.sleep(0)
+    assert budget.take("/users")
+    woken.set()
+    await waiting
+
+
+@settings(max_examples=40, deadline=None)
+@given(kinds=st.lists(st.booleans(), min_size=1, max_size=80), per_minute=st.integers(1, 60))
+def test_no_minute_holds_more_requests_of_both_kinds_than_allowed(kinds: list[bool], per_minute: int) -> None:
+    budget, live, time = make_with_live(per_minute)
+    sent: list[float] = []
+
+    async def run() -> None:
+        for is_live in kinds * 3:
+            await (spend_live(live) if is_live else spend(budget))
+            sent.append(time.seconds)
+            budget.observe("/users", {})
+
+    asyncio.run(run())
+    assert most_in_a_minute(sent) <= per_minute

@@ -33,6 +33,7 @@ OPTIONAL = {
     "merge": st.booleans(),
     "create_missing_related_entities": st.booleans(),
     "delete_dependents": st.booleans(),
+    "unless_updated_since": st.none() | st.datetimes(timezones=st.just(UTC)),
 }
 CHANGES = st.fixed_dictionaries(
     {
@@ -45,7 +46,7 @@ CHANGES = st.fixed_dictionaries(
 ).map(lambda fields: EntityChange(**fields))
 
 
-def record(value: bytes, origin: Origin, kind: str) -> Record:
+def record(value: bytes, origin: Origin, kind: str, *, confirmed: bool = False) -> Record:
     headers = RecordHeaders(
         id="1",
         source="pagerport/me/mapper",
@@ -54,6 +55,7 @@ def record(value: bytes, origin: Origin, kind: str) -> Record:
         origin=origin,
         kind=kind,
         runid="run-1",
+        confirmed=confirmed,
     )
     return Record("port.entities", 0, 7, 0, b"key", value, headers.encode())
 
@@ -62,9 +64,9 @@ def dumped(value: Any) -> Any:
     return value.model_dump(mode="json") if isinstance(value, SearchQuery) else value
 
 
-@given(CHANGES, st.sampled_from(Origin), st.sampled_from(["", "users"]), st.booleans())
+@given(CHANGES, st.sampled_from(Origin), st.sampled_from(["", "users"]), st.booleans(), st.booleans())
 def test_every_change_is_read_as_it_was_written(
-    written: EntityChange, origin: Origin, kind: str, unset_too: bool
+    written: EntityChange, origin: Origin, kind: str, unset_too: bool, confirmed: bool
 ) -> None:
     value = written.model_dump_json(exclude_unset=not unset_too).encode()
     fields = set(EntityChange.model_fields) if unset_too else written.model_fields_set
@@ -75,7 +77,7 @@ def test_every_change_is_read_as_it_was_written(
         body["properties"] = written.properties
     if written.relations:
         body["relations"] = {name: dumped(target) for name, target in written.relations.items()}
-    assert decode(3, record(value, origin, kind)) == Change(
+    assert decode(3, record(value, origin, kind, confirmed=confirmed)) == Change(
         index=3,
         is_delete=written.operation is Operation.DELETE,
         origin=origin,
@@ -88,6 +90,8 @@ def test_every_change_is_read_as_it_was_written(
         merge=written.merge or bool(written.omits),
         create_missing=written.create_missing_related_entities,
         delete_dependents=written.delete_dependents,
+        confirmed=confirmed,
+        unless_updated_since=written.unless_updated_since,
     )
 
 

@@ -8,28 +8,39 @@ from pathlib import Path
 import pytest
 
 from schemas.dead_letter import DeadLetter, LetterFailure
+from schemas.headers import RecordHeaders
 from schemas.outcome import Reason
-from schemas.topics import dlq_topic
+from schemas.refresh_request import REFRESH_TYPE, RefreshCause, RefreshRequest
+from schemas.topics import ENTITIES, WEBHOOKS, dlq_topic
 from services.cli.app import main
-from services.cli.letters import fold
 from shared.dead_letters import Resolution, dead_letter_record, resolution_record
-from shared.log.interface import NewRecord, Record
+from shared.kept_letters import fold
+from shared.log.interface import NewRecord, Record, TopicPartition
 from shared.log.sqlite import SqliteLog
+from shared.log.sqlite_lock import FileLock
 
 TOPIC = "pagerduty.raw.incidents"
 DLQ = dlq_topic(TOPIC)
 AT = datetime(2026, 3, 1, 8, 16, tzinfo=UTC)
 
 
-def letter(offset: int, reason: Reason = Reason.SELECTOR_ERROR, kind: str = "incidents") -> DeadLetter:
+def letter(
+    offset: int,
+    reason: Reason = Reason.SELECTOR_ERROR,
+    kind: str = "incidents",
+    blueprint: str = "",
+    topic: str = TOPIC,
+    object_id: str | None = None,
+) -> DeadLetter:
+    detail = f"went wrong \x1b[31m{offset}"
     return DeadLetter(
-        topic=TOPIC,
+        topic=topic,
         partition=2,
         offset=offset,
         stage="mapper",
-        failures=(LetterFailure(reason=reason, detail=f"went wrong \x1b[31m{offset}", entry=1),),
+        failures=(LetterFailure(reason=reason, detail=detail, entry=1, blueprint=blueprint),),
         kind=kind,
-        object_id=f"P{offset}",
+        object_id=f"P{offset}" if object_id is None else object_id,
         run_id="r1",
         failed_at=AT,
     )
@@ -37,13 +48,13 @@ def letter(offset: int, reason: Reason = Reason.SELECTOR_ERROR, kind: str = "inc
 
 def failed(one: DeadLetter, value: bytes | None = b'{"id": "P1", "title": "\\u001b[31m"}') -> NewRecord:
     key = one.object_id.encode()
-    return dead_letter_record(Record(TOPIC, 2, one.offset, 0, key, value, (("ce_id", b"1"),)), one)
+    return dead_letter_record(Record(one.topic, 2, one.offset, 0, key, value, (("ce_id", b"1"),)), one)
 
 
-def write(path: Path, *records: NewRecord) -> Path:
+def write(path: Path, *records: NewRecord, topics: tuple[str, ...] = ()) -> Path:
     async def fill() -> None:
         log = await SqliteLog.open(path, durable=True, consuming=True)
-        await log.create_topics([DLQ])
+        await log.create_topics([DLQ, *topics])
         await log.append(records)
         await log.close()
 
@@ -56,7 +67,7 @@ def file(tmp_path: Path) -> Path:
     return write(
         tmp_path / "kept.sqlite",
         failed(letter(1)),
-        failed(letter(2, Reason.IDENTIFIER_NULL)),
+        failed(letter(2, Reason.IDENTIFIER_NULL, blueprint="app")),
         failed(letter(3)),
         resolution_record(letter(3), Resolution.REDRIVEN, resolved_at=AT),
         failed(letter(4, kind="services"), value=None),
@@ -88,6 +99,8 @@ def listed(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> list[s
         (("--limit", "2"), ["P1", "P2"]),
         (("--run", "r1"), ["P1", "P2", "P4"]),
         (("--run", "r2"), []),
+        (("--blueprint", "app"), ["P2"]),
+        (("--blueprint", "none"), []),
     ],
     ids=lambda value: " ".join(value) or "none",
 )
@@ -235,3 +248,146 @@ def test_file_without_letters_says_so(capsys: pytest.CaptureFixture[str], tmp_pa
     code, out, _ = run(capsys, "dlq", "list", "--log", write(tmp_path / "empty.sqlite"))
 
     assert (code, out) == (0, "0 dead letters\n")
+
+
+EVENTS, ENTITY_LETTERS = dlq_topic(WEBHOOKS.name), dlq_topic(ENTITIES.name)
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A log of an installation that runs: what is asked for there is read by somebody."""
+    file = write(
+        tmp_path / "log.sqlite",
+        failed(letter(1)),
+        failed(letter(2, Reason.IDENTIFIER_NULL, object_id="P1")),
+        failed(letter(3, kind="oncalls")),
+        failed(letter(4, object_id="")),
+        failed(letter(5, kind="services")),
+        resolution_record(letter(5, kind="services"), Resolution.HEALED, resolved_at=AT),
+        failed(letter(6, kind="services", topic=WEBHOOKS.name)),
+        failed(letter(7, Reason.DELETE_HELD, kind="services", blueprint="app", topic=ENTITIES.name)),
+        NewRecord(DLQ, b"stray", b"no letter"),
+        topics=(WEBHOOKS.name, EVENTS, ENTITY_LETTERS),
+    )
+    monkeypatch.setenv("OCEAN__LOG__FILE", str(file))
+    monkeypatch.setenv("OCEAN__INTEGRATION__IDENTIFIER", "me")
+    return file
+
+
+def requests(file: Path) -> list[tuple[bytes | None, RefreshRequest, RecordHeaders]]:
+    async def read() -> list[Record]:
+        log = await SqliteLog.open(file, durable=True, consuming=False)
+        records = await log.read({TopicPartition(WEBHOOKS.name, 0): 0}, max_records=100, wait_s=0)
+        await log.close()
+        return records
+
+    return [
+        (one.key, RefreshRequest.model_validate_json(one.value or b""), RecordHeaders.decode(one.headers))
+        for one in asyncio.run(read())
+    ]
+
+
+def test_redriven_letters_have_their_objects_asked_for_once_each(
+    capsys: pytest.CaptureFixture[str], running: Path
+) -> None:
+    code, out, _ = run(capsys, "dlq", "redrive", "--all", "--json")
+
+    said = json.loads(out)
+    assert code == 1
+    assert said["requests"] == [
+        {"kind": "incidents", "object_id": "P1", "letters": [f"{DLQ}/0/0", f"{DLQ}/0/1"]}
+    ]
+    assert {one["address"]: one["why"].split(":")[0] for one in said["left"]} == {
+        f"{DLQ}/0/2": "PagerDuty gives no single object of oncalls",
+        f"{DLQ}/0/3": "it tells no object to ask for",
+        f"{DLQ}/0/6": "the letter cannot be read",
+        f"{EVENTS}/0/0": "made of an event, which PagerDuty sends once",
+        f"{ENTITY_LETTERS}/0/0": "held by the breaker",
+    }
+    ((key, request, headers),) = requests(running)
+    assert key == b"incidents/P1"
+    assert request == RefreshRequest(
+        kind="incidents",
+        object_id="P1",
+        cause=RefreshCause.REDRIVE,
+        letters=(f"{DLQ}/0/0", f"{DLQ}/0/1"),
+    )
+    assert (headers.type, headers.source, headers.kind) == (REFRESH_TYPE, "pagerport/me/refresh", "incidents")
+
+
+def test_redrive_of_what_can_be_mended_ends_with_0_and_says_what_follows(
+    capsys: pytest.CaptureFixture[str], running: Path
+) -> None:
+    code, out, _ = run(capsys, "dlq", "redrive", f"{TOPIC}/2/1")
+
+    assert (code, len(requests(running))) == (0, 1)
+    assert out == (
+        "asked for 1 object of 1 letter; a letter is closed once its object is published, `pagerport status` "
+        "shows what is left\n"
+    )
+
+
+def test_discarded_letters_are_closed_even_unreadable_ones(
+    capsys: pytest.CaptureFixture[str], running: Path
+) -> None:
+    assert run(capsys, "dlq", "discard", f"{DLQ}/0/6", f"{DLQ}/0/0")[:2] == (0, "discarded 2 letters\n")
+
+    _, out, _ = run(capsys, "dlq", "list", "--all", "--json")
+    resolutions = {one["address"]: one["resolution"] for one in json.loads(out)}
+    assert {address for address, how in resolutions.items() if how == "discarded"} == {
+        f"{DLQ}/0/0",
+        f"{DLQ}/0/6",
+    }
+    code, out, _ = run(capsys, "dlq", "discard", "--blueprint", "app", "--json")
+    assert (code, json.loads(out)) == (0, {"discarded": [f"{ENTITY_LETTERS}/0/0"], "left": []})
+
+
+@pytest.mark.parametrize("command", ["redrive", "discard"])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "which letters?"),
+        (("--all", f"{DLQ}/0/0"), "not both"),
+        (("--reason", "odd"), "is no reason"),
+        ((f"{DLQ}/0/99",), "no dead letter"),
+        ((f"{DLQ}/0/4",), "is closed already: healed"),
+    ],
+)
+def test_letters_must_be_named_or_described(
+    capsys: pytest.CaptureFixture[str], running: Path, command: str, arguments: tuple[str, ...], said: str
+) -> None:
+    code, out, err = run(capsys, "dlq", command, *arguments)
+
+    assert (code, out) == (2, "")
+    assert said in " ".join(err.replace("│", " ").split())
+    assert requests(running) == []
+
+
+def test_letters_of_a_one_shot_sync_cannot_be_redriven_but_discarded(
+    capsys: pytest.CaptureFixture[str], file: Path
+) -> None:
+    code, _, err = run(capsys, "dlq", "redrive", "--all", "--log", file)
+
+    assert (code, "run the sync again" in err) == (2, True)
+    assert run(capsys, "dlq", "discard", "--all", "--log", file)[:2] == (0, "discarded 4 letters\n")
+
+
+def test_letters_are_read_and_closed_while_another_process_consumes_the_file(
+    capsys: pytest.CaptureFixture[str], running: Path
+) -> None:
+    lock = FileLock.acquire(running)
+    try:
+        assert run(capsys, "dlq", "discard", f"{DLQ}/0/0")[0] == 0
+        assert run(capsys, "dlq", "redrive", f"{DLQ}/0/1")[0] == 0
+    finally:
+        lock.close()
+    assert len(requests(running)) == 1
+
+
+def test_deep_body_is_shown_as_text(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    body = b"[" * 100_000
+    file = write(tmp_path / "deep.sqlite", failed(letter(1), body))
+
+    code, out, _ = run(capsys, "dlq", "show", f"{DLQ}/0/0", "--log", file)
+
+    assert (code, out.splitlines()[-1]) == (0, body.decode())

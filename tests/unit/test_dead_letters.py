@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.dead_letter import DETAIL_LIMIT_CHARS, DeadLetter, LetterFailure
 from schemas.outcome import Reason
+from schemas.topics import DEAD_LETTERS
 from shared.dead_letters import (
     FAILURES_LISTED,
     Resolution,
@@ -156,3 +157,27 @@ def test_a_letter_is_no_closing_record() -> None:
     assert resolution_of(as_read(dead_letter_record(a_record(value=None), a_letter()))) is None
     assert resolution_of(a_record(value=None)) is Resolution.DISCARDED
     assert resolution_of(a_record(value=None, headers=(("resolution", b"eaten"),))) is Resolution.DISCARDED
+
+
+@pytest.mark.parametrize(
+    ("record", "kept"),
+    [
+        (a_record(value=b"x" * DEAD_LETTERS.max_message_bytes), a_record(value=b"")),
+        (
+            a_record(key=b"k" * DEAD_LETTERS.max_message_bytes),
+            a_record(key=None, value=b"", headers=()),
+        ),
+        (
+            a_record(headers=(("odd", b"x" * DEAD_LETTERS.max_message_bytes),)),
+            a_record(key=None, value=b"", headers=()),
+        ),
+    ],
+    ids=["value", "key", "headers"],
+)
+def test_what_is_too_large_for_a_letter_is_cut_and_says_so(record: Record, kept: Record) -> None:
+    written = dead_letter_record(record, a_letter(original_key=""))
+
+    sizes = [len(name) + len(value or b"") for name, value in written.headers]
+    assert len(written.value or b"") + sum(sizes) < DEAD_LETTERS.max_message_bytes
+    assert ("dlq_value", b"cut") in written.headers
+    assert original_record(as_read(written)) == kept

@@ -36,6 +36,10 @@ def test_kind_is_declared_as_the_api_has_it(resource: resources.Resource) -> Non
     assert names == set(resource.accepted) - PAGES
     declared = resource.accepted.get("include[]")
     assert set(kind.includes) == set(declared.choices if declared else ())
+    single = resource.single_accepted.get("include[]")
+    # What only the GET of one object takes is never sent: a listing would not bring it.
+    assert set(kind.single_includes) == set(kind.includes) & set(single.choices if single else ())
+    assert kind.single_parameters == set(resource.single_accepted) & names
     sent = {"limit"} if kind.page_limit else set()
     assert sent <= set(resource.accepted)
     assert (kind.page_limit or 0) <= resource.max_limit

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.outcome import Count
-from shared.outcome import DONE, Outcome
+from shared.delete_window import DeleteWindow
+from shared.outcome import DONE, LiveDelete, Outcome
 from shared.progress import CODES, LIMIT_BYTES, Progress, sum_counts
 
 OLD_RUN, RUN, NEW_RUN = "20260101T000000Z-aa", "20260102T000000Z-bb", "20260103T000000Z-cc"
@@ -36,6 +37,28 @@ def test_text_is_compact_and_stable() -> None:
     assert progress.encode() == '{"m":7,"r":"20260102T000000Z-bb","c":{"incidents":[2,0,0,2],"users":[0,3]}}'
 
 
+def test_text_of_the_first_release_is_read_as_it_was_meant() -> None:
+    text = '{"m":7,"r":"20260102T000000Z-bb","c":{"incidents":[2,0,0,2],"users":[0,3]}}'
+    read = Progress.decode(text)
+    assert read == added(outcome(mapped=2, emitted=2), outcome(kind="users", filtered=3))
+    assert read.encode() == text
+
+
+def test_text_with_live_deletes_is_read_as_it_was_meant() -> None:
+    text = '{"m":1,"r":"","c":{},"d":{"app":[29539440,2,0,1],"team":[29539441,5]}}'
+    read = Progress.decode(text)
+    window = {"app": {29539440: 2, 29539442: 1}, "team": {29539441: 5}}
+    assert read == Progress(1, deletes=DeleteWindow(window))
+    assert read.encode() == text
+
+
+def test_live_delete_is_counted_though_it_belongs_to_no_run() -> None:
+    progress = added(outcome(mapped=5), Outcome("", "users", {Count.DELETED: 1}, LiveDelete("app", 9)))
+    assert progress == Progress(
+        7, RUN, {"incidents": {Count.MAPPED: 5}}, deletes=DeleteWindow({"app": {9: 1}})
+    )
+
+
 def test_newer_run_begins_at_zero() -> None:
     assert added(outcome(mapped=5), outcome(NEW_RUN, filtered=1)) == Progress(
         7, NEW_RUN, {"incidents": {Count.FILTERED: 1}}
@@ -48,9 +71,11 @@ def test_outcome_of_an_older_run_or_of_none_is_counted_nowhere(uncounted: Outcom
 
 
 def test_copy_leaves_the_original_alone() -> None:
-    progress = added(outcome(mapped=5))
+    first = Outcome("", "", {}, LiveDelete("app", 9))
+    progress = added(outcome(mapped=5), first)
     progress.copy().add(outcome(mapped=1))
-    assert progress == added(outcome(mapped=5))
+    progress.copy().add(first)
+    assert progress == added(outcome(mapped=5), first)
 
 
 def test_empty_text_is_no_progress() -> None:
@@ -65,7 +90,7 @@ def test_foreign_text_is_no_progress_and_flagged(text: str) -> None:
 
 
 def test_text_of_a_newer_release_keeps_what_is_known() -> None:
-    text = '{"m":1,"r":"x","c":{"users":[1' + ",0" * 20 + ',5]},"z":true}'
+    text = '{"m":1,"r":"x","c":{"users":[1' + ",0" * 20 + ',5]},"z":true,"d":{}}'
     assert Progress.decode(text) == Progress(1, "x", {"users": {Count.MAPPED: 1}})
 
 
@@ -82,11 +107,16 @@ def test_what_fits_comes_back_as_it_was(version: int, by_kind: dict[str, dict[Co
         assert Progress.decode(text) == progress
 
 
-@given(st.dictionaries(kinds, counts, max_size=120))
+windows = st.dictionaries(
+    kinds, st.dictionaries(st.integers(100, 109), st.integers(1, 10**6), min_size=1), max_size=60
+)
+
+
+@given(st.dictionaries(kinds, counts, max_size=120), windows)
 def test_text_never_exceeds_the_limit_and_sums_are_never_lost(
-    by_kind: dict[str, dict[Count, int]],
+    by_kind: dict[str, dict[Count, int]], deletes: dict[str, dict[int, int]]
 ) -> None:
-    text = Progress(7, RUN, by_kind).encode()
+    text = Progress(7, RUN, by_kind, deletes=DeleteWindow(deletes)).encode()
     assert len(text.encode()) <= LIMIT_BYTES
     assert _sums(Progress.decode(text)) == _sums(Progress(7, RUN, by_kind))
 

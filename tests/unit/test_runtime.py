@@ -12,7 +12,7 @@ from schemas.outcome import Count
 from schemas.topics import COMMANDS, DAY_MS, ENTITIES
 from shared.core import Batch
 from shared.errors import FatalError, LostError, NotOwnerError, RetryableError
-from shared.log.interface import Committed, NewRecord, Record, TopicPartition
+from shared.log.interface import Committed, NewRecord, Record, Subscription, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.outcome import Outcome
 from shared.progress import Progress, sum_counts
@@ -115,7 +115,7 @@ class Stand:
         return Consumer(
             self.log,
             GROUP,
-            lambda name: name == topic,
+            Subscription.to(topic),
             core,
             **{
                 "sleep": self.waits,

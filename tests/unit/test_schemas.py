@@ -172,6 +172,7 @@ def test_entity_is_one_key_whatever_the_change_says() -> None:
         "property-left-alone-because-its-expression-failed": b"pagerdutyService/PGJL5Q1",
         "relation-whose-target-is-found-by-search": b"pagerdutyIncident/Q1ABCDEF23GHIJ",
         "delete-proposed-because-the-selector-no-longer-passes": b"pagerdutyService/PDISABL",
+        "delete-of-a-sweep-that-a-later-update-overrules": b"pagerdutyService/PGONE01",
     }
 
 

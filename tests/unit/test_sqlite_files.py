@@ -10,7 +10,7 @@ import pytest
 
 from schemas.topics import COMMANDS, RUNS, raw_topic
 from shared.errors import ConfigurationError
-from shared.log.interface import Committed, NewRecord, TopicPartition
+from shared.log.interface import Committed, NewRecord, Subscription, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.log.sqlite_schema import STEPS, VERSION, migrate
 from shared.log.sqlite_store import Store
@@ -203,7 +203,7 @@ async def test_reader_beside_the_consumer_may_neither_join_nor_clean_up(path: Pa
     await write_one(path)
     beside = await SqliteLog.open(path, durable=True, consuming=False)
     with pytest.raises(ConfigurationError, match="not for consuming"):
-        await beside.assignment("g", lambda _: True, _Deaf())
+        await beside.assignment("g", Subscription.to_all(""), _Deaf())
     with pytest.raises(ConfigurationError, match="not for cleaning up"):
         await beside.maintain(0)
     await beside.close()

@@ -1,12 +1,12 @@
 """Tests how partitions are shared and who may commit, without a file."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from shared.errors import NotOwnerError
-from shared.log.interface import Committed, TopicPartition
+from shared.log.interface import Committed, Record, Subscription, TopicPartition
 from shared.log.sqlite_groups import Group, assign_ranges
 
 
@@ -14,12 +14,14 @@ def places(topic: str, count: int) -> list[TopicPartition]:
     return [TopicPartition(topic, partition) for partition in range(count)]
 
 
-def anything(_: str) -> bool:
-    return True
+anything = Subscription.to_all("")
+only = Subscription.to
 
 
-def only(name: str) -> Callable[[str], bool]:
-    return lambda topic: topic == name
+async def nothing(
+    positions: Mapping[TopicPartition, int], *, max_records: int, wait_s: float
+) -> list[Record]:
+    return []
 
 
 TOPICS: dict[str, Sequence[TopicPartition]] = {"raw": places("raw", 6), "commands": places("commands", 1)}
@@ -73,7 +75,7 @@ def test_only_readers_of_a_topic_share_it() -> None:
 
 
 async def test_joins_that_come_together_are_one_rebalance() -> None:
-    group = Group("g", Commits(), lambda: TOPICS)
+    group = Group("g", Commits(), lambda: TOPICS, nothing)
     listeners = [Quiet(), Quiet(), Quiet()]
     members = await asyncio.gather(*(group.join(anything, listener) for listener in listeners))
     assert [listener.heard for listener in listeners] == [["assigned"]] * 3
@@ -82,7 +84,7 @@ async def test_joins_that_come_together_are_one_rebalance() -> None:
 
 async def test_rebalance_waits_for_a_commit_under_way() -> None:
     commits = Commits()
-    group = Group("g", commits, lambda: TOPICS)
+    group = Group("g", commits, lambda: TOPICS, nothing)
     first = await group.join(anything, Quiet())
     commits.gate.clear()
     offsets = {TOPICS["raw"][0]: Committed(1)}
@@ -98,7 +100,7 @@ async def test_rebalance_waits_for_a_commit_under_way() -> None:
 
 
 async def test_member_whose_listener_fails_does_not_stop_the_others() -> None:
-    group = Group("g", Commits(), lambda: TOPICS)
+    group = Group("g", Commits(), lambda: TOPICS, nothing)
     first = await group.join(anything, Failing())
     second = await group.join(anything, Quiet())
     await first.leave()
@@ -107,7 +109,7 @@ async def test_member_whose_listener_fails_does_not_stop_the_others() -> None:
 
 
 async def test_join_that_is_cancelled_leaves_no_member_behind() -> None:
-    group = Group("g", Commits(), lambda: TOPICS)
+    group = Group("g", Commits(), lambda: TOPICS, nothing)
     joining = asyncio.create_task(group.join(anything, Quiet()))
     await asyncio.sleep(0)
     joining.cancel()
@@ -118,7 +120,7 @@ async def test_join_that_is_cancelled_leaves_no_member_behind() -> None:
 
 
 async def test_closed_group_lets_everybody_go() -> None:
-    group = Group("g", Commits(), lambda: TOPICS)
+    group = Group("g", Commits(), lambda: TOPICS, nothing)
     member = await group.join(anything, Quiet())
     await group.close()
     await member.leave()

@@ -32,7 +32,7 @@ class IncidentAnalyticsPart:
         client: Asks PagerDuty.
         fuse: That of all analytics: they have one daily quota.
         stream: Of the incidents that the source lists.
-        query: The source's query.
+        singly: Every incident is asked for alone: see `is_dense`.
         concurrency: Incidents asked for alone at once.
     """
 
@@ -42,14 +42,14 @@ class IncidentAnalyticsPart:
         client: PagerDutyClient,
         fuse: Fuse,
         stream: AnalyticsStream,
-        query: Query,
+        singly: bool,
         concurrency: int,
     ) -> None:
         self.key = ANALYTICS
         self._client = client
         self._fuse = fuse
         self._stream = stream
-        self._single = not is_dense(query)
+        self._single = singly
         self._lock = asyncio.Lock()
         self._slots = asyncio.Semaphore(concurrency)
         self._asked_alone = 0

@@ -8,7 +8,11 @@ from typing import Self
 from services.fetcher.enrichment.custom_fields import CustomFieldPart
 from services.fetcher.enrichment.emails import EmailPart, Emails
 from services.fetcher.enrichment.fuse import Fuse
-from services.fetcher.enrichment.incident_analytics import IncidentAnalyticsPart, analytics_filters
+from services.fetcher.enrichment.incident_analytics import (
+    IncidentAnalyticsPart,
+    analytics_filters,
+    is_dense,
+)
 from services.fetcher.enrichment.interface import Part
 from services.fetcher.enrichment.oncalls import OncallPart, Oncalls, policy_itself, policy_of_service
 from services.fetcher.enrichment.raw_analytics import AnalyticsStream
@@ -34,6 +38,9 @@ class RunEnrichment:
         started_at: Start of the run: periods end here.
         now: Wall clock, aware UTC.
         concurrency: Requests of one source at once.
+        singly: Objects come one by one, each when it has changed: nothing is read whole of which a request
+            can give the part that one object needs.
+        analytics: Says whether analytics can be had; None: one of its own.
     """
 
     def __init__(
@@ -44,16 +51,20 @@ class RunEnrichment:
         started_at: datetime,
         now: Callable[[], datetime],
         concurrency: int = 10,
+        singly: bool = False,
+        analytics: Fuse | None = None,
     ) -> None:
         self._client = client
         self._started_at = started_at
         self._concurrency = concurrency
         self._oncalls = Oncalls(
             WholeList("oncalls", client=client, now=now, concurrency=concurrency),
-            whole=any(_reads_oncalls(source) and not _is_filtered(source) for source in sources),
+            whole=not singly
+            and any(_reads_oncalls(source) and not _is_filtered(source) for source in sources),
         )
         self._emails = Emails(WholeList("users", client=client, now=now, concurrency=concurrency))
-        self._analytics = Fuse()
+        self._singly = singly
+        self._analytics = analytics or Fuse()
         self._streams: list[AnalyticsStream] = []
         self._enrichers: dict[str, SourceEnricher] = {}
 
@@ -102,7 +113,7 @@ class RunEnrichment:
             client=self._client,
             fuse=self._analytics,
             stream=self._stream(source),
-            query=source.query,
+            singly=self._singly or not is_dense(source.query),
             concurrency=self._concurrency,
         )
 

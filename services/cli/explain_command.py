@@ -1,0 +1,47 @@
+"""Is `pagerport explain`: what made an entity, what became of it, and what Port holds of it now."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LOG = typer.Option("--log", help="Log file. Default: OCEAN__LOG__FILE.", show_default=False)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("explain")(explain)
+
+
+def explain(
+    blueprint: Annotated[str, typer.Argument(help="Blueprint of the entity.")],
+    identifier: Annotated[str, typer.Argument(help="Identifier of the entity.")],
+    *,
+    log: Annotated[Path | None, LOG] = None,
+    without_port: Annotated[bool, typer.Option("--without-port", help="Do not ask Port.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Explain one entity: the object it is made of, its changes and letters, and what Port holds."""
+    from services.cli.explain.document import document
+    from services.cli.explain.port import Unasked, ask_port
+    from services.cli.explain.report import print_story
+    from services.cli.explain.story import Story, tell
+    from services.cli.letters_log import letters_log
+    from services.cli.start import start
+
+    settings = start()
+
+    async def gather() -> Story:
+        async with letters_log(log) as opened:
+            return await tell(opened, blueprint, identifier, installation=settings.integration.identifier)
+
+    story = asyncio.run(gather())
+    held = Unasked("as asked") if without_port else asyncio.run(ask_port(settings, story))
+    if as_json:
+        print(json.dumps(document(story, held), indent=2))
+    else:
+        print_story(story, held)
+    if isinstance(held, Unasked) and held.exit_code:
+        raise typer.Exit(held.exit_code)

@@ -1,0 +1,121 @@
+"""Is `pagerport mapping apply`: an object in, its entities out, value by value."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.cli.mapping.apply_view import Texts
+    from services.cli.mapping.trial import Trial
+    from shared.mapping_file import LoadedMapping
+
+WITH_FAILURES = 1
+
+
+def apply(
+    file: Annotated[Path, typer.Argument(help="Mapping file, YAML or JSON.")],
+    *,
+    kind: Annotated[
+        str, typer.Option("--kind", "-k", help="Kind of the object, as in the mapping.", show_default=False)
+    ] = "",
+    object_id: Annotated[
+        str, typer.Option("--id", help="Ask PagerDuty for the object with this id.", show_default=False)
+    ] = "",
+    given: Annotated[
+        Path | None,
+        typer.Option(
+            "--input",
+            help="JSON file with one object, several, or an answer of PagerDuty; - is stdin. Asks nobody.",
+            show_default=False,
+        ),
+    ] = None,
+    webhook: Annotated[
+        bool,
+        typer.Option("--webhook", help="The input is a webhook request; apply webhookMappings."),
+    ] = False,
+    deleted: Annotated[
+        bool, typer.Option("--deleted", help="As if the object were gone: show what would be deleted.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Show what a mapping makes of an object, value by value. Exits 1 if something of it failed."""
+    _check_usage(kind, object_id, given, webhook=webhook)
+    from shared.mapping_file import load_mapping, require_sound
+
+    loaded = load_mapping(file)
+    require_sound(loaded)
+    if webhook:
+        trials = asyncio.run(_of_events(loaded, given or Path("-"), as_json=as_json))
+    else:
+        trials = asyncio.run(_of_objects(loaded, kind, object_id, given, deleted=deleted, as_json=as_json))
+    if any(trial.failures for trial in trials):
+        raise typer.Exit(WITH_FAILURES)
+
+
+def _check_usage(kind: str, object_id: str, given: Path | None, *, webhook: bool) -> None:
+    if webhook and (kind or object_id or given is None):
+        raise typer.BadParameter("takes --input FILE and nothing else", param_hint="--webhook")
+    if not webhook and bool(object_id) == (given is not None):
+        raise typer.BadParameter("give either --id or --input, so that there is an object")
+    if object_id and not kind:
+        raise typer.BadParameter("--id needs it", param_hint="--kind")
+    if kind:
+        from shared.kinds import kind_named
+
+        kind_named(kind)
+
+
+async def _of_objects(
+    loaded: "LoadedMapping", kind: str, object_id: str, given: Path | None, *, deleted: bool, as_json: bool
+) -> "Sequence[Trial]":
+    from dataclasses import replace
+    from datetime import UTC, datetime
+
+    from services.cli.mapping.inputs import read_objects
+    from services.cli.mapping.trial import TIMEOUT_S, TrialMapper, TrialObject
+    from services.mapper.pool import WorkerPool
+
+    async with WorkerPool(1, batch_timeout_s=TIMEOUT_S) as pool:
+        mapper = TrialMapper(loaded.config, pool, now=datetime.now(UTC))
+        if given is not None:
+            objects = read_objects(given, kind)
+            for name in dict.fromkeys(one.kind for one in objects):
+                mapper.require_kind(name)
+        else:
+            from services.cli.mapping.fetch import fetch_object
+            from services.cli.start import start
+
+            mapper.require_kind(kind)
+            sources = mapper.sources_of(TrialObject(kind, None, object_id=object_id))
+            objects = await fetch_object(start("pagerduty"), sources, object_id)
+        trials = await mapper.run([replace(one, deleted=deleted) for one in objects])
+        _show(trials, lambda trial, index: mapper.texts(trial.topic, index), "resources", as_json=as_json)
+    return trials
+
+
+async def _of_events(loaded: "LoadedMapping", given: Path, *, as_json: bool) -> "Sequence[Trial]":
+    from services.cli.mapping.event_trial import EventTrialMapper, event_from
+    from services.cli.mapping.inputs import read_documents
+    from services.cli.mapping.trial import TIMEOUT_S
+    from services.mapper.pool import WorkerPool
+
+    async with WorkerPool(1, batch_timeout_s=TIMEOUT_S) as pool:
+        mapper = EventTrialMapper(loaded.config, pool)
+        trials = await mapper.run([event_from(one) for one in read_documents(given)])
+        _show(trials, lambda _, index: mapper.texts(index), "webhookMappings", as_json=as_json)
+    return trials
+
+
+def _show(trials: "Sequence[Trial]", texts: "Texts", root: str, *, as_json: bool) -> None:
+    from services.cli.layout import output_console
+    from services.cli.mapping.apply_view import print_trials, trial_document
+
+    if as_json:
+        print(json.dumps([trial_document(trial) for trial in trials], indent=2, ensure_ascii=False))
+    else:
+        print_trials(output_console(), trials, texts, root)

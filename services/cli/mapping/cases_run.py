@@ -1,0 +1,103 @@
+"""Runs the cases of some files with the mapper's own workers."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from services.cli.mapping.cases import Case, LoadedCases, load_cases
+from services.cli.mapping.event_trial import EventTrialMapper, event_from
+from services.cli.mapping.inputs import body_of, read_documents
+from services.cli.mapping.judging import Difference, judge
+from services.cli.mapping.trial import TIMEOUT_S, Trial, TrialMapper, TrialObject, grouped
+from services.mapper.pool import WorkerPool
+from shared.errors import ConfigurationError
+from shared.mapping_file import load_mapping, require_sound
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """One case that was run.
+
+    Attributes:
+        case: The case.
+        place: File and line of it.
+        differences: What is not as it expects; empty: it passes.
+    """
+
+    case: Case
+    place: str
+    differences: tuple[Difference, ...]
+
+    def document(self) -> dict[str, Json]:
+        """Return the result for machines."""
+        return {
+            "name": self.case.name,
+            "place": self.place,
+            "passed": not self.differences,
+            "differences": [asdict(one) for one in self.differences],
+        }
+
+
+async def run_files(files: Sequence[Path], mapping: Path | None) -> list[CaseResult]:
+    """Run all cases of some files.
+
+    Args:
+        files: Files of cases.
+        mapping: The mapping; None: the one that each file names.
+
+    Raises:
+        ConfigurationError: A file or mapping cannot be used; one line per mistake.
+        FatalError: No JQ worker can be started.
+    """
+    loaded = [load_cases(file) for file in files]
+    results: list[CaseResult] = []
+    async with WorkerPool(1, batch_timeout_s=TIMEOUT_S) as pool:
+        for one in loaded:
+            results += await _run_file(one, one.mapping(mapping), pool)
+    return results
+
+
+async def _run_file(loaded: LoadedCases, mapping: Path, pool: WorkerPool) -> list[CaseResult]:
+    read = load_mapping(mapping)
+    require_sound(read)
+    now = datetime.now(UTC)
+    objects: list[TrialObject] = []
+    events: list[TrialObject] = []
+    for case, line in zip(loaded.content.cases, loaded.lines, strict=True):
+        place = f"{loaded.path}:{line}"
+        if case.kind:
+            body = body_of(_given(case, loaded.path), f"{place}: input")
+            objects.append(TrialObject(case.kind, body, deleted=case.deleted, omitted=case.without))
+        else:
+            events.append(event_from(_given(case, loaded.path)))
+    trials: list[Trial] = []
+    if objects:
+        mapper = TrialMapper(read.config, pool, now=now)
+        for name in dict.fromkeys(one.kind for one in objects):
+            mapper.require_kind(name)
+        trials += await mapper.run(objects)
+    if events:
+        trials += await EventTrialMapper(read.config, pool).run(events)
+    tried = grouped(trials)
+    in_order, of_events = iter(objects), iter(events)
+    results = []
+    for case, line in zip(loaded.content.cases, loaded.lines, strict=True):
+        of_case = tried[id(next(in_order if case.kind else of_events))]
+        differences = judge(case, case.match or loaded.content.match, of_case)
+        results.append(CaseResult(case, f"{loaded.path}:{line}", tuple(differences)))
+    return results
+
+
+def _given(case: Case, beside: Path) -> Json:
+    if not case.file:
+        return case.input if case.kind else case.event
+    documents = read_documents(beside.parent / case.file)
+    if len(documents) != 1:
+        raise ConfigurationError(
+            f"{beside.parent / case.file}: has {len(documents)} objects; a case takes one"
+        )
+    return documents[0]

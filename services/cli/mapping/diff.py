@@ -1,0 +1,224 @@
+"""Is `pagerport mapping diff`: which entities a new mapping would change, make or no longer make."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection
+    from contextlib import AbstractAsyncContextManager
+
+    from services.cli.mapping.difference import BlueprintDifference, Differences
+    from services.cli.mapping.trial import TrialMapper, TrialObject
+    from shared.mapping_file import LoadedMapping
+
+DIFFERS = 1
+SHOWN = 10
+_SIGNS = {"changes": ("~", "yellow"), "appears": ("+", "green"), "vanishes": ("-", "red")}
+
+
+def diff(
+    old: Annotated[Path, typer.Argument(help="The mapping as it is.")],
+    new: Annotated[Path, typer.Argument(help="The mapping as it is to be.")],
+    *,
+    given: Annotated[
+        Path | None,
+        typer.Option("--input", help="JSON file with objects; - is stdin.", show_default=False),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option("--log", help="Log file with objects. Default: OCEAN__LOG__FILE.", show_default=False),
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            "-k",
+            help="Kind of the input's objects; of a log, only this kind, repeat it for more.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=0, help="Show so many entities at most, per blueprint and thing.")
+    ] = SHOWN,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit 1 if the mappings differ, like `diff`.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Compare what two mappings make of the same objects: of a file, or of those that a log holds."""
+    kinds = _checked(kind or [], given, log)
+    from services.cli.mapping.difference import Differences
+
+    found = Differences(limit)
+    notes = asyncio.run(_compare(old, new, given, log, kinds, found))
+    blueprints = found.result()
+    if as_json:
+        print(json.dumps(_document(found, blueprints, notes), indent=2, ensure_ascii=False))
+    else:
+        _print(found, blueprints, notes)
+    if exit_code and (found.failures or any(one.differs for one in blueprints.values())):
+        raise typer.Exit(DIFFERS)
+
+
+def _checked(kinds: list[str], given: Path | None, log: Path | None) -> list[str]:
+    from shared.kinds import kind_named
+
+    if given is not None and log is not None:
+        raise typer.BadParameter("give one of --input and --log")
+    if given is not None and len(kinds) > 1:
+        raise typer.BadParameter("of an input it names one kind", param_hint="--kind")
+    for one in kinds:
+        kind_named(one)
+    return kinds
+
+
+async def _compare(
+    old: Path, new: Path, given: Path | None, log: Path | None, kinds: list[str], found: "Differences"
+) -> list[str]:
+    """Compare object by object; return what could not be compared."""
+    from datetime import UTC, datetime
+
+    from services.cli.mapping.trial import TIMEOUT_S, TrialMapper
+    from services.mapper.pool import WorkerPool
+
+    mappings = [_sound(path) for path in (old, new)]
+    at = datetime.now(UTC)
+    # A pool each: one that is asked for two plans in turn compiles them in turn.
+    async with (
+        WorkerPool(1, batch_timeout_s=TIMEOUT_S) as of_old,
+        WorkerPool(1, batch_timeout_s=TIMEOUT_S) as of_new,
+        _opened(given, log, kinds) as (batches, topics),
+    ):
+        before, after = (
+            TrialMapper(mapping.config, pool, now=at)
+            for mapping, pool in zip(mappings, (of_old, of_new), strict=True)
+        )
+        async for batch in batches:
+            await _add(batch, before, after, found)
+        return [] if topics is None else _missing(after, topics, kinds)
+
+
+def _sound(path: Path) -> "LoadedMapping":
+    from shared.mapping_file import load_mapping, require_sound
+
+    loaded = load_mapping(path)
+    require_sound(loaded)
+    return loaded
+
+
+def _opened(
+    given: Path | None, log: Path | None, kinds: list[str]
+) -> "AbstractAsyncContextManager[tuple[AsyncIterator[list[TrialObject]], set[str] | None]]":
+    """Open what holds the objects: they come in lists; of a log also which raw topics it has."""
+    from collections.abc import AsyncIterator
+    from contextlib import asynccontextmanager
+
+    from services.cli.mapping.inputs import read_objects
+    from services.cli.mapping.log_objects import newest_objects, raw_topics
+    from services.cli.mapping.trial import TrialObject
+    from shared.log.sqlite import SqliteLog
+
+    async def of_file(file: Path) -> AsyncIterator[list[TrialObject]]:
+        objects = read_objects(file, kinds[0] if kinds else "")
+        for start in range(0, len(objects), 500):
+            yield objects[start : start + 500]
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[tuple[AsyncIterator[list[TrialObject]], set[str] | None]]:
+        if given is not None:
+            yield of_file(given), None
+            return
+        kept = await SqliteLog.open(_log_file(log), durable=True, consuming=False)
+        try:
+            yield newest_objects(kept, kinds), await raw_topics(kept)
+        finally:
+            await kept.close()
+
+    return opened()
+
+
+def _log_file(log: Path | None) -> Path:
+    from services.cli.start import start
+    from shared.errors import ConfigurationError
+
+    file = log or start().log.file
+    if file is None:
+        raise ConfigurationError("which objects? give --input FILE, or --log FILE with the log of a sync")
+    return file
+
+
+async def _add(
+    batch: "list[TrialObject]", before: "TrialMapper", after: "TrialMapper", found: "Differences"
+) -> None:
+    from services.cli.mapping.trial import grouped
+
+    old, new = await asyncio.gather(before.entities(batch), after.entities(batch))
+    results = [grouped(old), grouped(new)]
+    for one in batch:
+        of_old, of_new = (of_objects.get(id(one), []) for of_objects in results)
+        found.add(f"{one.kind} {one.key or '(without id)'}", of_old, of_new)
+
+
+def _missing(after: "TrialMapper", topics: "Collection[str]", kinds: list[str]) -> list[str]:
+    return [
+        f"{source.kind}: the log has no {source.topic}, so what the new mapping makes of it is not known; "
+        "it needs a listing of its own"
+        for source in after.sources
+        if source.topic not in topics and (not kinds or source.kind in kinds)
+    ]
+
+
+def _print(found: "Differences", blueprints: "dict[str, BlueprintDifference]", notes: list[str]) -> None:
+    from rich.text import Text
+
+    from services.cli.layout import output_console
+
+    console = output_console()
+
+    def line(*parts: str | tuple[str, str]) -> None:
+        console.print(Text.assemble(*parts), soft_wrap=console.soft_wrap)
+
+    for name, one in blueprints.items():
+        counts = (
+            f"{one.changes} change, {one.appears} appear, {one.vanishes} vanish, {one.same} stay as they are"
+        )
+        line((name, "bold"), f": {counts}")
+        for path, number in one.paths.most_common():
+            line(f"  {path}: {number}")
+        for example in one.examples:
+            sign, style = _SIGNS[example.what]
+            line((f"{sign} {example.key}", style), (f"  of {example.of}", "dim"))
+            for value in example.values:
+                if value.old:
+                    line("    ", (f"- {value.path}: {value.old}", "red"))
+                line("    ", (f"+ {value.path}: {value.new}", "green"))
+        hidden = one.changes + one.appears + one.vanishes - len(one.examples)
+        if hidden:
+            line((f"  {hidden} more with a higher --limit", "dim"))
+    for failure in found.failures:
+        line(("fails with the new mapping", "bold red"), f": {failure}")
+    for mended in found.mended:
+        line(("fails no more", "green"), f": {mended}")
+    for note in notes:
+        line(("not compared", "yellow"), f": {note}")
+    same = not found.failures and not any(one.differs for one in blueprints.values())
+    objects = f"{found.objects} object{'' if found.objects == 1 else 's'}"
+    line(f"{objects}: the mappings make the same of them" if same else f"{objects} compared")
+
+
+def _document(
+    found: "Differences", blueprints: "dict[str, BlueprintDifference]", notes: list[str]
+) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {
+        "objects": found.objects,
+        "blueprints": {name: {**asdict(one), "paths": dict(one.paths)} for name, one in blueprints.items()},
+        "failures": found.failures,
+        "mended": found.mended,
+        "not_compared": notes,
+    }

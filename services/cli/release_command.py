@@ -1,0 +1,42 @@
+"""Is `pagerport release`: has live deletes that the breaker holds confirmed, and carried out where due."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+LOG = typer.Option(
+    "--log", help="Log file of `pagerport run`. Default: OCEAN__LOG__FILE.", show_default=False
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("release")(release)
+
+
+def release(
+    *,
+    blueprint: Annotated[
+        str, typer.Option(help="Only deletes of entities of this blueprint.", show_default=False)
+    ] = "",
+    log: Annotated[Path | None, LOG] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Release live deletes that are held because there were too many at once.
+
+    Each object is asked for at PagerDuty first: only what is gone there is deleted in Port.
+    """
+    from services.cli.releasing import release_held
+
+    held = asyncio.run(release_held(log, blueprint))
+    if as_json:
+        print(json.dumps({"held": held}, indent=2))
+        return
+    for name, number in held.items():
+        deletes = "delete is" if number == 1 else "deletes are"
+        print(f"{name}: {number} {deletes} released; what is gone in PagerDuty is deleted, the rest stays")
+    if not held:
+        print("no delete is held" + (f" of {blueprint}" if blueprint else ""))

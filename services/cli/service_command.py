@@ -1,0 +1,38 @@
+"""Is `pagerport fetcher`, `gateway`, `mapper` and `writer`: one service on Kafka, until it is stopped."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final
+
+import typer
+
+SERVICES: Final = {
+    "fetcher": (
+        "services.fetcher.app",
+        "Run the fetcher on Kafka: it reads PagerDuty and conducts the runs.",
+    ),
+    "gateway": ("services.webhook_gateway.app", "Run the webhook gateway on Kafka."),
+    "mapper": (
+        "services.mapper.app",
+        "Run a mapper on Kafka; as many as there are partitions share the work.",
+    ),
+    "writer": ("services.writer.app", "Run a writer on Kafka: it brings Port up to date."),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for name, (module, says) in SERVICES.items():
+        app.command(name, help=says, rich_help_panel="Services on Kafka")(_command(module))
+
+
+def _command(module: str) -> Callable[[], None]:
+    def serve() -> None:
+        from shared.allocator import return_large_blocks
+
+        return_large_blocks()
+        sys.exit(asyncio.run(import_module(module).create_app().serve()))
+
+    return serve

@@ -1,0 +1,102 @@
+"""Takes commands and webhook events: the fetcher's core, by whose assignment a replica leads."""
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+import orjson
+
+from schemas.command import Command
+from schemas.dead_letter import DeadLetter, LetterFailure
+from schemas.outcome import Reason
+from schemas.topics import COMMANDS, WEBHOOKS
+from schemas.versions import SCHEMA_VERSION
+from shared.commands_topic import read_command
+from shared.core import Batch, Core
+from shared.dead_letters import dead_letter_record
+from shared.log.interface import Log, Record, Subscription
+from shared.outcome import DONE, Outcome
+
+logger = logging.getLogger(__name__)
+
+STAGE: Final = "fetcher"
+TOPICS: Final = Subscription.to(COMMANDS.name, WEBHOOKS.name)
+
+OnCommand = Callable[[str, Command], Awaitable[bool]]
+"""Carries out a command by its id within a second; True only when what comes of it is durable.
+
+False: not yet, it is to be handed in again.
+"""
+
+
+class FetcherCore:
+    """See `shared.core.Core`. Nothing here waits longer than a second: `stop` must be read at once.
+
+    Args:
+        log: Where dead letters go.
+        on_command: See `OnCommand`.
+        now: Aware UTC.
+        hydration: Takes the records of `pagerduty.webhooks`, and gives them back within a second too; None:
+            they wait.
+    """
+
+    def __init__(
+        self, log: Log, on_command: OnCommand, *, now: Callable[[], datetime], hydration: Core | None = None
+    ) -> None:
+        self._log = log
+        self._on_command = on_command
+        self._now = now
+        self._hydration = hydration
+
+    async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
+        """Carry out commands in their order, hydrate what the events name.
+
+        None is the outcome of a command that is not carried out yet, of one that a newer release gave, and of
+        what follows them.
+        """
+        commands = [record for record in batch.records if record.topic == COMMANDS.name]
+        events = [record for record in batch.records if record.topic != COMMANDS.name]
+        outcomes: dict[int, Outcome | None] = {}
+        is_stuck = False
+        for record in commands:
+            is_stuck = is_stuck or not await self._carry_out(record)
+            outcomes[id(record)] = None if is_stuck else DONE
+        if events and self._hydration is not None:
+            hydrated = await self._hydration.handle(Batch(events, batch.leaving, batch.progress))
+            outcomes.update((id(record), outcome) for record, outcome in zip(events, hydrated, strict=True))
+        return [outcomes.get(id(record)) for record in batch.records]
+
+    async def _carry_out(self, record: Record) -> bool:
+        if (version := _schema_version(record)) > SCHEMA_VERSION:
+            logger.error(
+                "%s is held at offset %d: schema version %d is newer than this release; upgrade the fetcher",
+                record.topic,
+                record.offset,
+                version,
+            )
+            return False
+        try:
+            command_id, command = read_command(record)
+        except ValueError:
+            letter = DeadLetter(
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                stage=STAGE,
+                failures=(LetterFailure(reason=Reason.UNREADABLE, detail="this is no command"),),
+                failed_at=self._now(),
+            )
+            await self._log.append([dead_letter_record(record, letter)])
+            return True
+        return await self._on_command(command_id, command)
+
+
+def _schema_version(record: Record) -> int:
+    """Return the schema version of a value that may be anything; 0: it has none."""
+    try:
+        value = orjson.loads(record.value or b"")
+    except orjson.JSONDecodeError:
+        return 0
+    version = value.get("schema_version") if isinstance(value, dict) else None
+    return version if type(version) is int else 0

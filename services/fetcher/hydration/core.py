@@ -1,0 +1,349 @@
+"""Turns records of `pagerduty.webhooks` into raw records: an event is a trigger, the object is asked for.
+
+The work goes on between two batches: `handle` gives back what is settled by then, so that commands, which are
+read by the same consumer, never wait for PagerDuty. No record is settled before its object is published.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from schemas.dead_letter import DeadLetter, LetterFailure
+from schemas.mapping import MappingInForce
+from schemas.outcome import Reason
+from services.fetcher.hydration.counters import HydrationCounters
+from services.fetcher.hydration.hydrator import Ending, Fate, Hydrator
+from services.fetcher.hydration.triggers import Ignored, Newer, Unreadable, read_trigger
+from services.fetcher.hydration.worklist import Job, Worklist, first_offsets
+from services.fetcher.letter_closing import close_letters
+from shared.core import Batch
+from shared.dead_letters import dead_letter_record
+from shared.errors import ConfigurationError, FatalError
+from shared.http.waits import WaitLedger
+from shared.log.interface import Clock, Log, Record, Sleep
+from shared.outcome import DONE, Outcome
+from shared.sources import Source, plan_sources
+from shared.tasks import first_of
+
+_LOG = logging.getLogger(__name__)
+
+STAGE: Final = "fetcher"
+TURN_S: Final = 0.1
+"""A batch is waited for this long: what comes meanwhile joins what waits."""
+PATIENCE_S: Final = 1.0
+"""And this long where not even its first record is settled."""
+MISSING_WAITS_S: Final = (1.0, 2.0, 4.0)
+"""Before an object that PagerDuty has just told of is asked for again after a 404: it shows up late.
+
+Source: PagerDuty/terraform-provider-pagerduty, issues 273 and 274.
+"""
+HOLD_S: Final = 60.0
+"""How often a refused token is tried again."""
+PLAN_AGE: Final = timedelta(hours=1)
+"""Bounds that a mapping gives in months from now are computed again after this."""
+
+
+class _LeftError(Exception):
+    """The partitions are not ours any more: nothing of this job may be published."""
+
+
+class HydrationCore:
+    """Hydrates objects for the records of one consumer; see `shared.core.Core`. Close it at the end.
+
+    Args:
+        log: Where dead letters go and are closed.
+        hydrator: Asks for objects and publishes them.
+        mapping: The mapping in force; None: none is known yet, everything waits.
+        waits: Knows what is waited for.
+        now: Wall clock, aware UTC.
+        concurrency: Objects asked for at once.
+        clock: Monotonic seconds.
+        sleep: Waits for seconds.
+        turn_s: See `TURN_S`.
+        patience_s: See `PATIENCE_S`.
+
+    Attributes:
+        counters: What became of the records so far.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        hydrator: Hydrator,
+        *,
+        mapping: Callable[[], MappingInForce | None],
+        waits: WaitLedger,
+        now: Callable[[], datetime],
+        concurrency: int = 10,
+        clock: Clock = time.monotonic,
+        sleep: Sleep = asyncio.sleep,
+        turn_s: float = TURN_S,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._log = log
+        self._hydrator = hydrator
+        self._mapping = mapping
+        self._waits = waits
+        self._now = now
+        self._concurrency = concurrency
+        self._clock = clock
+        self._sleep = sleep
+        self._turn_s = turn_s
+        self._patience_s = patience_s
+        self.counters = HydrationCounters()
+        self._work = Worklist()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving: asyncio.Event | None = None
+        self._moved = asyncio.Event()
+        self._failure: Exception | None = None
+        self._held = ""
+        self._held_until_s = 0.0
+        self._newer = ""
+        self._planned: tuple[int, datetime, tuple[Source, ...]] | None = None
+
+    @property
+    def held(self) -> str:
+        """Return why nothing is asked for (readiness); empty: it is."""
+        return self._held or self._newer
+
+    @property
+    def waiting(self) -> int:
+        """Return how many records have been read and are not settled."""
+        return self._work.open_records
+
+    def oldest_age_s(self) -> float | None:
+        """Return the age of the oldest record that is read and not settled; None: there is none."""
+        oldest_ms = self._work.oldest_ms()
+        return None if oldest_ms is None else max(self._now().timestamp() - oldest_ms / 1000, 0.0)
+
+    def waiting_for(self) -> str | None:
+        """Return what the records that are not settled wait for; None: nothing that takes long."""
+        if not self.waiting:
+            return self._newer or None
+        cause = self.held or ("the first mapping" if self._mapping() is None else self._waits.waiting_for())
+        return f"{self.waiting} events wait: {cause}" if cause else None
+
+    async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
+        """Begin the work of a batch and return what is settled of it after a second at most.
+
+        None is the outcome of records whose object is not published yet; they are handed in again.
+
+        Raises:
+            NotOwnerError: This replica does not lead any more.
+            RetryableError: The log did not take something; what it was is done again.
+        """
+        if batch.leaving is not self._leaving:
+            # What was begun for an earlier assignment is its next owner's work by now, or begins afresh.
+            await self._drop()
+            self._leaving = batch.leaving
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        self._work.forget_before(first_offsets(batch.records))
+        await self._take(batch.records)
+        self._begin()
+        await self._settle(batch)
+        return [DONE if self._work.is_settled(record) else None for record in batch.records]
+
+    async def close(self) -> None:
+        """Give up what is in hand: it is not settled, so it is read again."""
+        await self._drop()
+
+    async def _drop(self) -> None:
+        tasks, self._tasks = self._tasks, set()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._work = Worklist()
+        self._failure = None
+
+    async def _take(self, records: Sequence[Record]) -> None:
+        """Read records that were not handed in before. One of a newer schema stops at its place."""
+        newer = ""
+        for record in records:
+            if self._work.knows(record):
+                continue
+            read = read_trigger(record)
+            if isinstance(read, Newer):
+                newer = _says_newer(record, read)
+                break
+            if isinstance(read, Unreadable):
+                await self._bury(record, read.reason, read.detail, read.kind, "")
+                self.counters.unreadable += 1
+                self._work.settle(record)
+            elif isinstance(read, Ignored):
+                self._ignore(read)
+                self._work.settle(record)
+            else:
+                self.counters.coalesced += self._work.add(record, read)
+                self.counters.requested += read.cause is not None
+            self.counters.received += 1
+        if newer and newer != self._newer:
+            _LOG.error(newer)
+        self._newer = newer
+
+    def _ignore(self, ignored: Ignored) -> None:
+        if ignored.is_ping:
+            self.counters.pings += 1
+        elif self.counters.note_unknown(ignored.event_type):
+            _LOG.warning("events of type %.100r are not known to this release; ignored", ignored.event_type)
+
+    def _sources(self) -> tuple[Source, ...] | None:
+        mapping, now = self._mapping(), self._now()
+        if mapping is None:
+            return None
+        held = self._planned
+        if held is None or held[0] != mapping.version or now - held[1] > PLAN_AGE:
+            held = self._planned = (mapping.version, now, plan_sources(mapping.config, now=now))
+        return held[2]
+
+    def _begin(self) -> None:
+        """Begin jobs while there is room for them."""
+        leaving, sources, now_s = self._leaving, self._sources(), self._clock()
+        if leaving is None or leaving.is_set() or sources is None:
+            return
+        if self._failure is not None or now_s < self._held_until_s:
+            return
+        # A token that was refused is tried with one object.
+        room = 1 if self._held else self._concurrency
+        while self._work.running < room and (job := self._work.begin(now_s)) is not None:
+            task = asyncio.create_task(self._run(job, sources, leaving))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, job: Job, sources: tuple[Source, ...], leaving: asyncio.Event) -> None:
+        """Do one job; whatever keeps it from its end lets it wait again, or stops the batch."""
+
+        def may_go_on() -> None:
+            if leaving.is_set():
+                raise _LeftError
+
+        try:
+            is_last_try = not job.has_events or job.misses >= len(MISSING_WAITS_S)
+            ending = await self._hydrator.hydrate(job, sources, is_last_try=is_last_try, may_go_on=may_go_on)
+            await self._end(job, ending)
+        except _LeftError:
+            self._work.put_back(job)
+            return
+        except (FatalError, ConfigurationError) as error:
+            self._hold(job, error)
+            return
+        except Exception as error:  # noqa: BLE001 (kept for the next batch)
+            # Raised by the next batch: the runtime says it, backs off and hands everything in again.
+            self._work.put_back(job)
+            self._failure = error
+            self._moved.set()
+            return
+        self._moved.set()
+        self._begin()
+
+    def _hold(self, job: Job, error: Exception) -> None:
+        self._work.put_back(job)
+        if not self._held:
+            _LOG.critical("events wait, tried again in %g s: %s", HOLD_S, error)
+        self._held = str(error)
+        self._held_until_s = self._clock() + HOLD_S
+        self._moved.set()
+
+    async def _end(self, job: Job, ending: Ending) -> None:
+        """Do what follows from an ending, and settle the job's records last."""
+        self._held, self._held_until_s = "", 0.0
+        if ending.fate is Fate.NOT_FOUND:
+            self._wait_for(job)
+            return
+        self._count(job, ending)
+        if ending.fate is Fate.FAILED and (job.has_events or not job.letters):
+            # A letter that was to be closed stays open and says the same.
+            await self._bury(job.last, ending.reason, ending.detail, job.kind, job.object_id)
+        if ending.fate.is_settled_well and job.letters:
+            self.counters.closed += await close_letters(self._log, job.letters, self._now())
+        self._work.finish(job)
+
+    def _wait_for(self, job: Job) -> None:
+        """Ask for an object again after a while."""
+        wait_s = MISSING_WAITS_S[job.misses]
+        job.misses += 1
+        job.ready_at_s = self._clock() + wait_s
+        self.counters.retried += 1
+        self._work.put_back(job)
+        task = asyncio.create_task(self._begin_after(wait_s))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _begin_after(self, wait_s: float) -> None:
+        await self._sleep(wait_s)
+        self._begin()
+
+    def _count(self, job: Job, ending: Ending) -> None:
+        counters = self.counters
+        counters.lacking += ending.lacking
+        what = f"{job.kind} {job.object_id}"
+        match ending.fate:
+            case Fate.PUBLISHED:
+                counters.hydrated += 1
+                counters.denials.pop(job.kind, None)
+            case Fate.SUPERSEDED:
+                counters.superseded += 1
+            case Fate.DELETED:
+                counters.deleted += 1
+            case Fate.NOT_VISIBLE:
+                counters.not_visible += 1
+            case Fate.OUTSIDE:
+                counters.outside += 1
+            case Fate.UNWANTED:
+                counters.unwanted += len(job.records)
+            case Fate.UNASKABLE:
+                counters.unaskable += 1
+                _LOG.warning("%s: %s", what, ending.detail)
+            case Fate.DENIED:
+                if counters.note_denied(job.kind, ending.detail):
+                    _LOG.warning("%s: %s; give the token that right", what, ending.detail)
+            case Fate.FAILED | Fate.NOT_FOUND:
+                counters.failed += 1
+                _LOG.warning("%s could not be hydrated: %s", what, ending.detail)
+
+    async def _bury(self, record: Record, reason: Reason, detail: str, kind: str, object_id: str) -> None:
+        """Put a record into the dead-letter topic."""
+        letter = DeadLetter(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            stage=STAGE,
+            failures=(LetterFailure(reason=reason, detail=detail),),
+            kind=kind,
+            object_id=object_id,
+            failed_at=self._now(),
+        )
+        await self._log.append([dead_letter_record(record, letter)])
+
+    async def _settle(self, batch: Batch) -> None:
+        """Wait until the batch is settled, for a turn; then until its first record is, if it takes longer."""
+        first = batch.records[0]
+        if await self._moves_until(lambda: not self._work.open_records, batch.leaving, self._turn_s):
+            return
+        await self._moves_until(
+            lambda: self._work.is_settled(first), batch.leaving, self._patience_s - self._turn_s
+        )
+
+    async def _moves_until(
+        self, is_enough: Callable[[], bool], leaving: asyncio.Event, wait_s: float
+    ) -> bool:
+        """Wait for jobs to end until it is enough; also True when something failed or the batch must go."""
+        try:
+            async with asyncio.timeout(wait_s):
+                while not (is_enough() or self._failure or leaving.is_set()):
+                    self._moved.clear()
+                    await first_of(self._moved, leaving)
+        except TimeoutError:
+            return False
+        return True
+
+
+def _says_newer(record: Record, newer: Newer) -> str:
+    return (
+        f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version "
+        f"{newer.version} is newer than this release; upgrade the fetcher"
+    )

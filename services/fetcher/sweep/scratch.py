@@ -1,0 +1,184 @@
+"""Keeps what a sweep has read in a scratch file: memory does not grow with the account."""
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+
+from services.fetcher.sweep.judgement import Claim, Evidence, Owned
+from services.fetcher.sweep.statements import Said, Statement
+
+Target = tuple[str, str]
+"""Blueprint and identifier; an empty blueprint stands for any."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SCHEMA = """
+PRAGMA journal_mode = OFF;
+CREATE TABLE word (
+  entity INTEGER, object INTEGER, makes INTEGER, rewrites INTEGER,
+  blueprint TEXT, identifier TEXT, kind TEXT, object_id TEXT, reason TEXT,
+  PRIMARY KEY (entity, object)
+) WITHOUT ROWID;
+CREATE TABLE target (entity INTEGER PRIMARY KEY);
+CREATE TABLE candidate (
+  number INTEGER PRIMARY KEY, blueprint TEXT, identifier TEXT, updated INTEGER, created INTEGER
+);
+"""
+_SAY = """
+INSERT INTO word VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET
+  makes = excluded.makes, rewrites = rewrites OR excluded.rewrites, blueprint = excluded.blueprint,
+  identifier = excluded.identifier, kind = excluded.kind, object_id = excluded.object_id,
+  reason = excluded.reason
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Who proposed to delete an entity, and why."""
+
+    kind: str
+    object_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An entity of ours that no object read makes, with what is known of it now."""
+
+    blueprint: str
+    entity: Owned
+    evidence: Evidence
+    proposal: Proposal | None
+
+
+class Scratch:
+    """What was said of entities, by 64-bit hash, and our entities of which nobody said that he makes them.
+
+    Of a million entities two share a hash with a probability of 3 in 100 million; then one counts as made.
+    SQLite keeps the tables in memory while they are small and moves them to a file without a name as they
+    grow.
+    """
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._database.close()
+
+    def say(self, statements: Sequence[Statement]) -> None:
+        """Take statements in the order of their records: the last word of an object on an entity counts."""
+        self._many(_SAY, [_word(one) for one in statements])
+
+    def name_targets(self, targets: Sequence[Target]) -> None:
+        """Note entities that are the target of a relation."""
+        rows = [(_hash(f"{blueprint}/{identifier}".encode()),) for blueprint, identifier in targets]
+        self._many("INSERT OR IGNORE INTO target VALUES (?)", rows)
+
+    def evidence(self, blueprint: str, entities: Sequence[Owned]) -> list[tuple[Evidence, Proposal | None]]:
+        """Return what is known of entities of a blueprint, in their order."""
+        keys = [_hash(f"{blueprint}/{one.identifier}".encode()) for one in entities]
+        anywhere = [_hash(f"/{one.identifier}".encode()) for one in entities]
+        words: dict[int, list[tuple[bool, bool, Proposal]]] = {}
+        query = f"SELECT * FROM word WHERE entity IN ({_marks(keys)})"  # noqa: S608 - only question marks
+        for entity, _, makes, rewrites, _, _, kind, object_id, reason in self._database.execute(query, keys):
+            words.setdefault(entity, []).append(
+                (bool(makes), bool(rewrites), Proposal(kind, object_id, reason))
+            )
+        named = {*keys, *anywhere}
+        query = f"SELECT entity FROM target WHERE entity IN ({_marks(named)})"  # noqa: S608 - the same
+        targets = {entity for (entity,) in self._database.execute(query, list(named))}
+        return [
+            _evidence(one, words.get(key, []), is_related=key in targets or anyhow in targets)
+            for one, key, anyhow in zip(entities, keys, anywhere, strict=True)
+        ]
+
+    def proposed(self, blueprint: str, chunk: int) -> Iterator[list[str]]:
+        """Return the identifiers of a blueprint of which deletes are proposed, in chunks."""
+        query = "SELECT DISTINCT identifier FROM word WHERE makes = 0 AND blueprint = ?"
+        rows = self._database.execute(query, (blueprint,))
+        while found := rows.fetchmany(chunk):
+            yield [identifier for (identifier,) in found]
+
+    def keep_candidates(self, blueprint: str, entities: Sequence[Owned]) -> None:
+        """Note entities to come back to."""
+        rows = [
+            (blueprint, one.identifier, _instant(one.updated_at), _instant(one.created_at))
+            for one in entities
+        ]
+        query = "INSERT INTO candidate (blueprint, identifier, updated, created) VALUES (?, ?, ?, ?)"
+        self._many(query, rows)
+
+    def candidates(self, blueprint: str, chunk: int) -> Iterator[list[Candidate]]:
+        """Return the noted entities of a blueprint in chunks, with what is known of them now."""
+        query = "SELECT identifier, updated, created FROM candidate WHERE blueprint = ? ORDER BY number"
+        rows = self._database.execute(query, (blueprint,))
+        while found := rows.fetchmany(chunk):
+            entities = [
+                Owned(identifier=identifier, updated_at=_moment(updated), created_at=_moment(created))
+                for identifier, updated, created in found
+            ]
+            known = self.evidence(blueprint, entities)
+            yield [
+                Candidate(blueprint, entity, evidence, proposal)
+                for entity, (evidence, proposal) in zip(entities, known, strict=True)
+            ]
+
+    def _many(self, query: str, rows: Sequence[tuple[object, ...]]) -> None:
+        self._database.execute("BEGIN")
+        self._database.executemany(query, rows)
+        self._database.execute("COMMIT")
+
+
+def _word(one: Statement) -> tuple[object, ...]:
+    makes = one.said is Said.MAKES
+    told = (
+        ("", "", "", "", "")
+        if makes
+        else (one.blueprint, one.identifier, one.kind, one.object_id, one.reason)
+    )
+    return (
+        _hash(one.key),
+        _hash(f"{one.topic}/{one.object_id}".encode()),
+        makes,
+        makes and one.is_of_run,
+        *told,
+    )
+
+
+def _evidence(
+    entity: Owned, words: Sequence[tuple[bool, bool, Proposal]], *, is_related: bool
+) -> tuple[Evidence, Proposal | None]:
+    if any(makes for makes, _, _ in words):
+        return Evidence(claim=Claim.MADE, is_related=is_related), None
+    if not words:
+        return Evidence(claim=Claim.NONE, is_related=is_related), None
+    proposals = [proposal for _, _, proposal in words]
+    # The object whose id it bears, if that is one of them, can say most.
+    proposal = max(proposals, key=lambda one: one.object_id == entity.identifier)
+    evidence = Evidence(
+        claim=Claim.PROPOSED,
+        object_id=proposal.object_id,
+        is_related=is_related,
+        was_rewritten=any(rewrites for _, rewrites, _ in words),
+    )
+    return evidence, proposal
+
+
+def _hash(text: bytes) -> int:
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True)
+
+
+def _marks(values: Collection[int]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _instant(at: datetime | None) -> int | None:
+    return None if at is None else (at - _EPOCH) // _MICROSECOND
+
+
+def _moment(instant: int | None) -> datetime | None:
+    return None if instant is None else _EPOCH + instant * _MICROSECOND

@@ -1,0 +1,302 @@
+"""Maps webhook events by a mapping in Port's webhook format: a core beside the mapper's own."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from schemas.dead_letter import DeadLetter, LetterFailure
+from schemas.entity_change import ChangeSource
+from schemas.headers import Operation, Origin, RecordHeaders
+from schemas.mapping import MappingInForce
+from schemas.outcome import Count, Reason
+from schemas.topics import ENTITIES
+from schemas.webhook_event import WEBHOOK_TYPE, WebhookRequest
+from services.mapper.evaluate import Failed, Omission
+from services.mapper.mapped import Mapped, RawObject
+from services.mapper.patient_run import map_patiently
+from services.mapper.pool import WorkerPool
+from services.mapper.reading import Newer, Readable, read_record
+from services.mapper.webhook_format import (
+    Event,
+    WebhookPlan,
+    changes_of_groups,
+    event_document,
+    plan_webhook_format,
+    read_event,
+)
+from shared.core import Batch
+from shared.dead_letters import dead_letter_record
+from shared.log.interface import Log, NewRecord, Record, TopicPartition
+from shared.outcome import DONE, Outcome
+from shared.sightings import Sightings
+
+STAGE: Final = "mapper"
+LEAVING_GRACE_S: Final = 2.0
+PATIENCE_S: Final = 10.0
+"""For each group of mappings, so that the first event of a batch is done with all of them."""
+OMISSIONS_KEPT: Final = 200
+ENTITY_LIMIT_BYTES: Final = ENTITIES.max_message_bytes - 16 * 1024
+"""Leaves room for key and headers."""
+
+Json = Any
+
+_LOG = logging.getLogger(__name__)
+
+
+class WebhookLeftOut(NamedTuple):
+    """A way in which a webhook mapping leaves values as they are."""
+
+    entry: int
+    path: str
+    text: str
+    cause: str
+
+    def __str__(self) -> str:
+        says = f"{self.text} {self.cause}" if self.text else self.cause
+        return f"webhookMappings[{self.entry}] {self.path}: {says}"
+
+
+class _Taken(NamedTuple):
+    """An event that is mapped."""
+
+    record: Record
+    headers: RecordHeaders
+    event: Event
+    document: bytes
+
+
+class WebhookMapperCore:
+    """Reads `pagerduty.webhooks` while a mapping in the webhook format is in force; see `shared.core.Core`.
+
+    What is no event, or cannot be read, is the fetcher's, who reads the same topic: it is passed over.
+
+    Args:
+        log: Where changes and dead letters go.
+        pool: Runs the expressions. Its own: a pool that is asked for two plans in turn compiles them in turn.
+        now: Tells the time of records and letters.
+        identifier: The integration's identifier.
+        leaving_grace_s: How long what is in the workers may take to end when the batch must go.
+        patience_s: How long a batch may take per group of mappings before what is done is given back.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        pool: WorkerPool,
+        *,
+        now: Callable[[], datetime],
+        identifier: str,
+        leaving_grace_s: float = LEAVING_GRACE_S,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._log = log
+        self._pool = pool
+        self._now = now
+        self._leaving_grace_s = leaving_grace_s
+        self._patience_s = patience_s
+        self._source = f"pagerport/{identifier}/mapper"
+        self._known = asyncio.Event()
+        self._mapping_version = 0
+        self._plan: WebhookPlan | None = None
+        self._omissions: Sightings[WebhookLeftOut] = Sightings(OMISSIONS_KEPT)
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether the mapping in force is fed by events."""
+        return self._plan is not None
+
+    def use(self, mapping: MappingInForce) -> None:
+        """Map what is handled from now on by this mapping.
+
+        Raises:
+            ExpressionError: An expression does not compile; only if the mapping was published unchecked.
+        """
+        self._plan = plan_webhook_format(mapping)
+        self._mapping_version = mapping.version
+        self._known.set()
+
+    async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
+        """Map a batch of events; changes and letters are appended in the order of the records.
+
+        None is the outcome of events that came before a mapping was known, of a schema version we do not know
+        (and of what follows them in their partition), and of those left when the batch must go.
+
+        Raises:
+            FatalError: No JQ worker can be started.
+        """
+        if not await self._mapping_known(batch.leaving):
+            return [None] * len(batch.records)
+        plan = self._plan
+        if plan is None:
+            return [DONE] * len(batch.records)
+        read = [_read(record) for record in batch.records]
+        taken = [one for one in read if isinstance(one, _Taken)]
+        objects = [_raw(one, group.topic) for one in taken for group in plan.groups]
+        results = iter(
+            await map_patiently(
+                self._pool,
+                plan.plan,
+                objects,
+                batch.leaving,
+                patience_s=self._patience_s * len(plan.groups),
+                leaving_grace_s=self._leaving_grace_s,
+            )
+        )
+        out: list[NewRecord] = []
+        outcomes: list[Outcome | None] = []
+        behind: set[TopicPartition] = set()
+        for record, one in zip(batch.records, read, strict=True):
+            mapped = [next(results) for _ in plan.groups] if isinstance(one, _Taken) else []
+            done = [result for result in mapped if result is not None]
+            if record.place in behind or isinstance(one, Newer) or len(done) < len(mapped):
+                behind.add(record.place)
+                outcomes.append(None)
+            else:
+                outcomes.append(self._publish(plan, one, done, out) if isinstance(one, _Taken) else DONE)
+        if out:
+            await self._log.append(out)
+        return outcomes
+
+    async def _mapping_known(self, leaving: asyncio.Event) -> bool:
+        """Wait for the first mapping as long as the batch may stay; return whether there is one."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._known, leaving)]
+        try:
+            if not self._known.is_set():
+                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        return self._known.is_set()
+
+    def _publish(
+        self, plan: WebhookPlan, one: _Taken, results: Sequence[Mapped], out: list[NewRecord]
+    ) -> Outcome:
+        """Add an event's changes and letter to what is appended; return its outcome."""
+        record, event = one.record, one.event
+        source = ChangeSource(
+            kind=event.kind,
+            object_id=event.object_id,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            mapping_version=self._mapping_version,
+        )
+        made = zip(plan.groups, (result.changes for result in results), strict=True)
+        failures = [_listed(failure) for result in results for failure in result.failures]
+        emitted = 0
+        for number, (key, operation, body) in enumerate(changes_of_groups(made, source)):
+            value = _json_bytes(body)
+            if len(value) > ENTITY_LIMIT_BYTES:
+                failures.append(_too_large(key, len(value)))
+                continue
+            emitted += 1
+            out.append(
+                NewRecord(ENTITIES.name, key.encode(), value, self._headers(one, number, key, operation))
+            )
+        for omission in (omission for result in results for omission in result.omissions):
+            self._note(omission, f"{record.topic}/{record.partition}/{record.offset}")
+        if failures:
+            out.append(self._letter(one, failures))
+        return Outcome(one.headers.runid, event.kind, _counts(results, len(failures), emitted))
+
+    def _headers(
+        self, one: _Taken, number: int, key: str, operation: str
+    ) -> tuple[tuple[str, bytes | None], ...]:
+        record = one.record
+        return RecordHeaders(
+            id=f"{record.topic}/{record.partition}/{record.offset}/{number}",
+            source=self._source,
+            type="pagerport.entity",
+            subject=key,
+            time=self._now(),
+            operation=Operation(operation),
+            origin=Origin.LIVE,
+            kind=one.event.kind,
+            runid=one.headers.runid,
+        ).encode()
+
+    def _letter(self, one: _Taken, failures: Sequence[LetterFailure]) -> NewRecord:
+        record = one.record
+        letter = DeadLetter(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            stage=STAGE,
+            failures=tuple(failures),
+            kind=one.event.kind,
+            object_id=one.event.object_id,
+            run_id=one.headers.runid,
+            failed_at=self._now(),
+        )
+        return dead_letter_record(record, letter)
+
+    def _note(self, omission: Omission, place: str) -> None:
+        left_out = WebhookLeftOut(omission.entry, omission.path, omission.text, omission.cause)
+        if self._omissions.note(left_out, place, omission.detail):
+            says = f"{left_out}: {omission.detail}" if omission.detail else str(left_out)
+            _LOG.warning("%s (first in %s); the value in Port stays; mend the expression", says, place)
+
+
+def _read(record: Record) -> "_Taken | Newer | None":
+    """Return an event with what its expressions see; None: it is not ours to map."""
+    one = read_record(record)
+    if isinstance(one, Newer):
+        return one
+    if not isinstance(one, Readable) or one.headers.type != WEBHOOK_TYPE or record.value is None:
+        return None
+    try:
+        event, body = read_event(record.value)
+    except ValueError:
+        return None
+    request = WebhookRequest.decode(record.headers)
+    return _Taken(record, one.headers, event, event_document(body, request))
+
+
+def _raw(one: _Taken, topic: str) -> RawObject:
+    record = one.record
+    return RawObject(
+        topic=topic,
+        partition=record.partition,
+        offset=record.offset,
+        object_id=one.event.object_id,
+        deleted=False,
+        omitted=(),
+        value=one.document,
+    )
+
+
+def _counts(results: Sequence[Mapped], failures: int, emitted: int) -> Mapping[Count, int]:
+    omitted = sum(len(result.omissions) for result in results)
+    mapped = any(result.counts.get(Count.MAPPED) for result in results)
+    of_event = Count.FAILED if failures else Count.MAPPED if mapped else Count.FILTERED
+    counts = {of_event: 1, Count.EMITTED: emitted, Count.OMITTED: omitted}
+    return {count: number for count, number in counts.items() if number}
+
+
+def _listed(failure: Failed) -> LetterFailure:
+    entry = f"webhookMappings[{failure.entry}]: " if failure.entry >= 0 else ""
+    return LetterFailure(
+        reason=failure.reason,
+        detail=entry + failure.detail.replace("selector `", "filter `", 1),
+        blueprint=failure.blueprint,
+        identifier=failure.identifier,
+    )
+
+
+def _too_large(key: str, size_bytes: int) -> LetterFailure:
+    detail = f"the entity {key[:200]} has {size_bytes} bytes; map fewer properties"
+    return LetterFailure(reason=Reason.TOO_LARGE, detail=detail)
+
+
+def _json_bytes(body: Mapping[str, Json]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        # An integer beyond 64 bits.
+        return json.dumps(body, ensure_ascii=False).encode()

@@ -1,0 +1,60 @@
+"""Bounds the bytes of requests in hand."""
+
+from typing import Final
+
+from services.webhook_gateway.counters import GatewayCounters
+
+REQUEST_BYTES: Final = 4096
+"""What a request takes beside its body: headers, tasks, the connection's buffers."""
+
+
+class Room:
+    """Room for so many bytes, all requests together.
+
+    Args:
+        limit_bytes: Most there may be.
+        counters: Where it is shown what is taken.
+    """
+
+    def __init__(self, limit_bytes: int, counters: GatewayCounters) -> None:
+        self._limit_bytes = limit_bytes
+        self._counters = counters
+
+    def take(self, number: int) -> bool:
+        """Take room for a number of bytes; False: there is not so much."""
+        taken = self._counters.bytes_in_hand + number
+        if taken > self._limit_bytes:
+            return False
+        self._counters.bytes_in_hand = taken
+        self._counters.bytes_in_hand_peak = max(self._counters.bytes_in_hand_peak, taken)
+        return True
+
+    def give_back(self, number: int) -> None:
+        """Give back what was taken."""
+        self._counters.bytes_in_hand -= number
+
+
+class Place:
+    """What one request takes of the room; it grows with its body and is given back once."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._held = 0
+
+    def grow(self, number: int) -> bool:
+        """Take more; False: there is no more."""
+        if not self._room.take(number):
+            return False
+        self._held += number
+        return True
+
+    def hand_over(self) -> "Place":
+        """Return a place that holds what this one held: the bytes outlive the request."""
+        other = Place(self._room)
+        other._held, self._held = self._held, 0
+        return other
+
+    def leave(self) -> None:
+        """Give everything back."""
+        self._room.give_back(self._held)
+        self._held = 0

@@ -1,0 +1,58 @@
+"""Opens the breaker for each batch, and remembers which blueprints' deletes it has held."""
+
+import logging
+from collections.abc import Callable, Collection
+
+from schemas.topics import ENTITIES
+from services.writer.breaker import Breaker
+from shared.delete_window import WINDOW_MIN
+from shared.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+
+class Holds:
+    """What the breaker holds, as long as this writer runs.
+
+    Args:
+        now_s: Seconds since the epoch.
+    """
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        self._now_s = now_s
+        self._held_at: dict[str, int] = {}
+
+    @property
+    def blueprints(self) -> tuple[str, ...]:
+        """Return the blueprints whose live deletes were held in the last ten minutes."""
+        minute = self._minute()
+        return tuple(sorted(name for name, at in self._held_at.items() if minute - at < WINDOW_MIN))
+
+    def open(self, committed: Collection[Progress]) -> Breaker:
+        """Return the breaker of a batch.
+
+        Args:
+            committed: Of each partition of this writer; none: there is no group, it has all of them.
+        """
+        return Breaker(
+            windows=[progress.deletes for progress in committed],
+            owned=len(committed) or ENTITIES.partitions,
+            partitions=ENTITIES.partitions,
+            minute=self._minute(),
+        )
+
+    def close(self, breaker: Breaker) -> None:
+        """Remember what the breaker has held, and say so once for each blueprint."""
+        for blueprint, number in (+breaker.held).items():
+            self._held_at[blueprint] = breaker.minute
+            logger.error(
+                "%d live deletes of %s are held, for there are too many within %d minutes; look at `pagerport"
+                " dlq list --reason delete_held`, then `pagerport release --blueprint %s`",
+                number,
+                blueprint,
+                WINDOW_MIN,
+                blueprint,
+            )
+
+    def _minute(self) -> int:
+        return int(self._now_s() // 60)

@@ -1,0 +1,345 @@
+"""Is the log on Kafka: topics, partitions and committed offsets of an installation on a cluster."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    CommitFailedError,
+    MessageSizeTooLargeError,
+)
+from aiokafka.errors import (
+    OffsetOutOfRangeError as ClusterOffsetOutOfRangeError,
+)
+from faststream.kafka import KafkaBroker
+
+from schemas.topics import topic_of
+from shared.errors import NotOwnerError
+from shared.log.interface import (
+    Assignment,
+    AssignmentListener,
+    Committed,
+    NewRecord,
+    OffsetOutOfRangeError,
+    Position,
+    Record,
+    Subscription,
+    TopicFilter,
+    TopicPartition,
+)
+from shared.log.kafka_connection import KafkaConnection
+from shared.log.kafka_errors import kafka_errors
+from shared.log.kafka_lanes import Lanes
+from shared.log.kafka_member import KafkaMember
+from shared.log.kafka_reader import KafkaReaders
+from shared.log.kafka_topics import Difference, KafkaTopics
+from shared.log.metadata_limit import check_metadata
+from shared.log.places import choose_place
+
+BATCH_BYTES: Final = 512 * 1024
+"""Of one request's part for one partition: few round trips on real networks. A larger record goes alone."""
+MAX_REQUEST_BYTES: Final = 16 * 1024 * 1024
+CLOSE_TIMEOUT_S: Final = 5.0
+"""aiokafka's producer waits for what is under way as long as a request may take."""
+READ_GRACE_S: Final = 30.0
+"""How long records that are there may take to arrive."""
+
+
+class KafkaLog:
+    """The `Log` on a Kafka cluster.
+
+    Every call ends in time; when Kafka cannot be reached it raises RetryableError, when it refuses the login
+    or forbids what is done, ConfigurationError.
+
+    Args:
+        connection: How the cluster is reached.
+        broker: FastStream's broker, for members of groups; None: this log joins none.
+    """
+
+    def __init__(self, connection: KafkaConnection, broker: KafkaBroker | None = None) -> None:
+        self._connection = connection
+        self._names = connection.names
+        self._broker = broker
+        self._keyless = count()
+        self._counts: dict[str, int] = {}
+        self._coordinators: dict[str, int] = {}
+        self._parts: _Parts | None = None
+
+    @property
+    def connection(self) -> KafkaConnection:
+        """Return how the cluster is reached."""
+        return self._connection
+
+    async def start(self) -> None:
+        """Connect. `connect_within` tries for longer and says what is wrong.
+
+        Raises:
+            RetryableError, ConfigurationError: Kafka cannot be reached or refuses us.
+        """
+        async with self._errors("connecting"):
+            self._parts = await _Parts.start(self._connection)
+
+    async def close(self) -> None:
+        """Close the connections. Members of groups must have left."""
+        if self._parts is not None:
+            parts, self._parts = self._parts, None
+            await parts.close()
+
+    async def append(self, records: Sequence[NewRecord]) -> list[Position]:
+        """Append all records in order and return when they are durable. See `Log.append`.
+
+        Raises:
+            RetryableError: Not acknowledged in time; some may have been or be written all the same.
+        """
+        if not records:
+            return []
+        await self._know(record.topic for record in records)
+        places = [
+            choose_place(topic_of(record.topic), record, self._counts[record.topic], next(self._keyless))
+            for record in records
+        ]
+        try:
+            async with self._errors("appending", timeout_s=self._connection.append_timeout_s):
+                return await self._open.lanes.send(records, places)
+        except MessageSizeTooLargeError as error:
+            raise ValueError(
+                f"a record has more bytes than its topic on the cluster takes: {error}"
+            ) from None
+
+    async def read(
+        self, positions: Mapping[TopicPartition, int], *, max_records: int, wait_s: float
+    ) -> list[Record]:
+        """Return records from the positions on. See `Log.read`."""
+        if not positions:
+            await asyncio.sleep(wait_s)
+            return []
+        await self._know(place.topic for place in positions)
+        ranges = await self._ranges(positions)
+        _refuse_outside(positions, ranges)
+        ends = {place: end for place, (_, end) in ranges.items()}
+        async with self._errors("reading", timeout_s=wait_s + READ_GRACE_S):
+            try:
+                async with self._open.readers.lend(frozenset(positions)) as reader:
+                    return await reader.read(positions, ends, max_records=max_records, wait_s=wait_s)
+            except ClusterOffsetOutOfRangeError:
+                _refuse_outside(positions, await self._ranges(positions))
+                raise
+
+    async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return for each partition the offset the next record will get."""
+        await self._know(place.topic for place in partitions)
+        async with self._errors("reading end offsets"):
+            found = await self._open.outside.end_offsets(
+                [self._names.on_cluster(place) for place in partitions]
+            )
+        return {place: found[self._names.on_cluster(place)] for place in partitions}
+
+    async def committed(
+        self, group: str, partitions: Sequence[TopicPartition]
+    ) -> dict[TopicPartition, Committed]:
+        """Return what the group has committed; a partition without a commit is absent."""
+        if not partitions:
+            return {}
+        async with self._errors(f"reading what {group} has committed"):
+            found = await self._fetch_committed(self._names.group(group), partitions)
+        return {
+            place: Committed(entry.offset, entry.metadata)
+            for place in partitions
+            if (entry := found.get(self._names.on_cluster(place))) is not None and entry.offset >= 0
+        }
+
+    async def _fetch_committed(self, group: str, partitions: Sequence[TopicPartition]) -> Mapping[Any, Any]:
+        admin = self._open.admin
+        wanted = [self._names.on_cluster(place) for place in partitions]
+        if group not in self._coordinators:
+            self._coordinators[group] = await admin.find_coordinator(group)
+        try:
+            found: Mapping[Any, Any] = await admin.list_consumer_group_offsets(
+                group, group_coordinator_id=self._coordinators[group], partitions=wanted
+            )
+        except BaseException:
+            # It may have moved to another broker.
+            del self._coordinators[group]
+            raise
+        return found
+
+    async def commit(self, group: str, offsets: Mapping[TopicPartition, Committed]) -> None:
+        """Commit for a group from outside of it.
+
+        Raises:
+            KeyError: A topic does not exist.
+            ValueError: An offset is negative or the metadata too long.
+            NotOwnerError: The group has members: Kafka lets only them commit.
+        """
+        await self._know(place.topic for place in offsets)
+        check_metadata(offsets)
+        on_cluster = {self._names.on_cluster(place): tuple(_pair(one)) for place, one in offsets.items()}
+        if not on_cluster:
+            return
+        try:
+            async with self._errors(f"committing for {group}"):
+                consumer = AIOKafkaConsumer(
+                    **self._connection.client_arguments(),
+                    group_id=self._names.group(group),
+                    enable_auto_commit=False,
+                )
+                consumer.assign(list(on_cluster))
+                try:
+                    await consumer.start()
+                    await consumer.commit(on_cluster)
+                finally:
+                    await consumer.stop()
+        except CommitFailedError as error:
+            raise NotOwnerError(f"group {group} has members: only they can commit") from error
+
+    async def assignment(self, group: str, topics: Subscription, listener: AssignmentListener) -> Assignment:
+        """Join a group as a new member; returns after the first `on_assigned`.
+
+        To be called after the application's broker has started: it would start the member again.
+        """
+        if self._broker is None:
+            raise RuntimeError(
+                "this log was opened without a broker: it can read and append, not join groups"
+            )
+        await self._broker.connect()
+        member = KafkaMember(self._broker, self._connection, group, topics, listener, self._ranges)
+        await member.join()
+        return member
+
+    async def partitions(self, topics: TopicFilter) -> list[TopicPartition]:
+        """Return all partitions of the topics that the filter accepts, sorted."""
+        await self._look()
+        return sorted(
+            TopicPartition(name, partition)
+            for name, partitions in self._counts.items()
+            if topics(name)
+            for partition in range(partitions)
+        )
+
+    async def create_topics(self, topics: Sequence[str]) -> None:
+        """Create topics that are missing, as the registry says.
+
+        Raises:
+            KeyError: The registry does not know a topic.
+            ConfigurationError: Topics are missing and may not be created, or have another number of
+                partitions.
+        """
+        async with self._errors("creating topics"):
+            await self._topics.ensure(topics)
+        await self._look()
+
+    async def topic_differences(self, topics: Iterable[str]) -> list[Difference]:
+        """Return how topics on the cluster differ from the registry, sorted by name.
+
+        Raises:
+            KeyError: The registry does not know a topic.
+        """
+        async with self._errors("comparing topics"):
+            return await self._topics.differences(topics)
+
+    @property
+    def _topics(self) -> KafkaTopics:
+        return KafkaTopics(self._open.admin, self._connection)
+
+    async def _ranges(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """Return the first and the next offset of partitions."""
+        wanted = {self._names.on_cluster(place): place for place in places}
+        async with self._errors("reading where the log begins and ends"):
+            outside = self._open.outside
+            starts, ends = await asyncio.gather(
+                outside.beginning_offsets(list(wanted)), outside.end_offsets(list(wanted))
+            )
+        return {here: (starts[there], ends[there]) for there, here in wanted.items()}
+
+    async def _know(self, names: Iterable[str]) -> None:
+        """Make sure that topics exist: a client that asks for one that does not may create it.
+
+        Raises:
+            KeyError: A topic does not exist.
+        """
+        unknown = set(names) - self._counts.keys()
+        if unknown:
+            await self._look()
+            unknown -= self._counts.keys()
+        if unknown:
+            raise KeyError(", ".join(sorted(unknown)))
+
+    async def _look(self) -> None:
+        async with self._errors("looking for topics"):
+            self._counts = await self._topics.partition_counts()
+
+    @property
+    def _open(self) -> "_Parts":
+        if self._parts is None:
+            raise RuntimeError("the log on Kafka is not open")
+        return self._parts
+
+    @asynccontextmanager
+    async def _errors(self, doing: str, *, timeout_s: float | None = None) -> AsyncIterator[None]:
+        limit_s = self._connection.request_timeout_ms / 1000 if timeout_s is None else timeout_s
+        async with kafka_errors(self._connection.address, doing, timeout_s=limit_s):
+            yield
+
+
+class _Parts:
+    """The clients of an open log."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        producer: AIOKafkaProducer,
+        admin: AIOKafkaAdminClient,
+        outside: AIOKafkaConsumer,
+    ) -> None:
+        self.producer = producer
+        self.admin = admin
+        self.outside = outside
+        self.lanes = Lanes(producer, connection.names)
+        self.readers = KafkaReaders(connection.client_arguments(), connection.names)
+
+    @classmethod
+    async def start(cls, connection: KafkaConnection) -> "_Parts":
+        arguments = connection.client_arguments()
+        parts = cls(
+            connection,
+            AIOKafkaProducer(
+                **{**arguments, "request_timeout_ms": int(connection.append_timeout_s * 1000)},
+                acks="all",
+                # With idempotence one batch that expires poisons the producer for good; see decision 8.
+                enable_idempotence=False,
+                max_batch_size=BATCH_BYTES,
+                max_request_size=MAX_REQUEST_BYTES,
+            ),
+            AIOKafkaAdminClient(**arguments),
+            AIOKafkaConsumer(**arguments, group_id=None, enable_auto_commit=False),
+        )
+        try:
+            await asyncio.gather(parts.producer.start(), parts.admin.start(), parts.outside.start())
+        except BaseException:
+            await parts.close()
+            raise
+        return parts
+
+    async def close(self) -> None:
+        await self.lanes.close()
+        await self.readers.close()
+        for end in (self.producer.stop, self.outside.stop, self.admin.close):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await end()
+
+
+def _refuse_outside(
+    positions: Mapping[TopicPartition, int], ranges: Mapping[TopicPartition, tuple[int, int]]
+) -> None:
+    outside = {place: start for place, (start, end) in ranges.items() if not start <= positions[place] <= end}
+    if outside:
+        raise OffsetOutOfRangeError(outside)
+
+
+def _pair(committed: Committed) -> tuple[int, str]:
+    return committed.offset, committed.metadata

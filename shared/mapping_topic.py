@@ -1,0 +1,110 @@
+"""Says what is in `pagerport.mapping`: the mapping in force, and the last complete listing of each source."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from pydantic import ValidationError
+
+from schemas.complete_listing import CompleteListing
+from schemas.headers import Origin, RecordHeaders
+from schemas.mapping import MappingInForce
+from schemas.topics import MAPPING
+from schemas.versions import SCHEMA_VERSION
+from shared.log.interface import NewRecord, Record
+
+logger = logging.getLogger(__name__)
+
+LISTING_PREFIX: Final = "complete/"
+
+
+@dataclass(slots=True)
+class MappingRecords:
+    """The topic folded by key.
+
+    Attributes:
+        identifier: The installation whose mapping it is.
+        in_force: The newest version; None: none was published yet.
+        listings: Raw topic to its last complete listing.
+        held: Why the newest version cannot be used; empty: it can.
+    """
+
+    identifier: str
+    in_force: MappingInForce | None = None
+    listings: dict[str, CompleteListing] = field(default_factory=dict)
+    held: str = ""
+
+    def take(self, records: Iterable[Record]) -> bool:
+        """Fold records in; return whether another version is in force since.
+
+        One that cannot be read is skipped; one of a newer schema leaves the version before it in force.
+        """
+        before = self.in_force
+        for record in records:
+            key = (record.key or b"").decode("utf-8", "replace")
+            try:
+                if key == self.identifier and record.value:
+                    self._take_version(MappingInForce.model_validate_json(record.value))
+                elif key.startswith(LISTING_PREFIX):
+                    self._take_listing(key.removeprefix(LISTING_PREFIX), record.value)
+            except ValidationError as error:
+                logger.error(  # noqa: TRY400 - which field is wrong says it all
+                    "%s/%d offset %d cannot be read (%d mistakes); it is left out",
+                    record.topic,
+                    record.partition,
+                    record.offset,
+                    error.error_count(),
+                )
+        return self.in_force is not before
+
+    def version(self) -> int:
+        """Return the number of the version in force; 0: there is none."""
+        return 0 if self.in_force is None else self.in_force.version
+
+    def _take_version(self, mapping: MappingInForce) -> None:
+        if mapping.schema_version > SCHEMA_VERSION:
+            self.held = (
+                f"version {mapping.version} of the mapping has schema version {mapping.schema_version}, "
+                "newer than this release; upgrade it"
+            )
+            logger.error(self.held)
+        elif self.in_force is None or mapping.version > self.in_force.version:
+            # An older number behind a newer one is the last word of a leader that was one no more.
+            self.held = ""
+            self.in_force = mapping
+
+    def _take_listing(self, topic: str, value: bytes | None) -> None:
+        if value is None:
+            self.listings.pop(topic, None)
+        else:
+            self.listings[topic] = CompleteListing.model_validate_json(value)
+
+
+def mapping_record(mapping: MappingInForce, *, identifier: str, made_at: datetime) -> NewRecord:
+    """Return the record that puts a version in force."""
+    value = mapping.model_dump_json(by_alias=True, exclude_unset=True).encode()
+    headers = _headers(f"mapping-{mapping.version}", identifier, identifier, mapping.run_id, made_at)
+    return NewRecord(MAPPING.name, identifier.encode(), value, headers)
+
+
+def listing_record(listing: CompleteListing, *, identifier: str, made_at: datetime) -> NewRecord:
+    """Return the record that says that a listing was complete."""
+    subject = LISTING_PREFIX + listing.topic
+    headers = _headers(f"{subject}@{listing.run_id}", subject, identifier, listing.run_id, made_at)
+    return NewRecord(MAPPING.name, subject.encode(), listing.model_dump_json().encode(), headers)
+
+
+def _headers(
+    record_id: str, subject: str, identifier: str, run_id: str, made_at: datetime
+) -> tuple[tuple[str, bytes], ...]:
+    return RecordHeaders(
+        id=record_id,
+        source=f"pagerport/{identifier}/fetcher",
+        type="pagerport.mapping",
+        subject=subject,
+        time=made_at,
+        origin=Origin.RESYNC,
+        runid=run_id,
+    ).encode()

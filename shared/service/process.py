@@ -1,0 +1,152 @@
+"""Is what runs in a service's app: its connection to Kafka, the service itself, what it shows of both."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Final
+
+from shared.errors import FatalError, PagerportError
+from shared.log.interface import TopicPartition
+from shared.log.kafka import KafkaLog
+from shared.log.kafka_opening import connect_within
+from shared.runtime import Consumer
+from shared.service.metrics import Samples, ServiceMetrics
+from shared.service.readiness import Check, membership_checks
+from shared.service.running import OpenService, Running
+from shared.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+STOP_TIMEOUT_S: Final = 20.0
+"""For what a service has in hand; a container gets 30 s by default."""
+LAG_TIMEOUT_S: Final = 2.0
+
+
+class ServiceProcess:
+    """One service between its start and its end.
+
+    Args:
+        name: Name of the service.
+        settings: All settings.
+        log: Not connected yet.
+        metrics: Those of the process.
+        open_service: Starts the service on the log.
+        on_failure: Ends the process.
+
+    Attributes:
+        failure: What ended the service, or kept it from starting; None: nothing did.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        log: KafkaLog,
+        metrics: ServiceMetrics,
+        open_service: OpenService,
+        *,
+        on_failure: Callable[[], None],
+    ) -> None:
+        self.failure: BaseException | None = None
+        self._name = name
+        self._settings = settings
+        self._log = log
+        self._metrics = metrics
+        self._open_service = open_service
+        self._on_failure = on_failure
+        self._held = AsyncExitStack()
+        self._running: Running | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._lags: dict[tuple[str, ...], float] = {}
+        metrics.gauge(
+            "consumer_lag_records",
+            "Records of a partition that this member holds and has not handled.",
+            ("group", "topic", "partition"),
+            lambda: self._lags,
+        )
+        metrics.gauge("ready", "1: the check holds, as /health/ready says.", ("check",), self._readiness)
+
+    async def connect(self) -> None:
+        """Connect to Kafka; nothing is served before that.
+
+        Raises:
+            PagerportError: Kafka cannot be reached for a minute, or refuses us.
+        """
+        try:
+            await connect_within(self._log)
+        except Exception as error:
+            self.failure = error
+            raise
+
+    async def open(self) -> Running:
+        """Start the service and return what runs; when it cannot start, the process is ended."""
+        try:
+            opened = self._open_service(self._log, self._settings, self._metrics)
+            self._running = await self._held.enter_async_context(opened)
+        except Exception as error:  # noqa: BLE001 - kept, and raised when the server has ended
+            self._fail(error)
+            return Running()
+        self._watch = asyncio.create_task(self._watch_tasks(self._running.tasks))
+        logger.info("%s: started", self._name)
+        return self._running
+
+    async def close(self) -> None:
+        """Let the service finish what it has in hand and leave its groups."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self._held.aclose()
+        except TimeoutError:
+            logger.warning("%s: gave up what was in hand after %.0f s", self._name, STOP_TIMEOUT_S)
+
+    def checks(self) -> list[Check]:
+        """Return what the service stands on."""
+        if self._running is None:
+            address = self._log.connection.address
+            return [Check("started", is_ok=False, detail=f"connecting to Kafka at {address}")]
+        now_s = asyncio.get_running_loop().time()
+        members = [consumer.membership for consumer in self._running.consumers]
+        checks = [check for member in members for check in membership_checks(member, now_s)]
+        return [*checks, *self._running.checks()]
+
+    async def read_lags(self) -> None:
+        """Bring the lag up to date; a Kafka that does not answer leaves the last one."""
+        if self._running is None:
+            return
+        try:
+            async with asyncio.timeout(LAG_TIMEOUT_S):
+                for consumer in self._running.consumers:
+                    await self._read_lag(consumer)
+        except (TimeoutError, PagerportError) as error:
+            logger.debug("%s: the lag is not known: %r", self._name, error)
+
+    async def _read_lag(self, consumer: Consumer) -> None:
+        group, offsets = consumer.membership.group, consumer.offsets
+        ends = await self._log.end_offsets(list(offsets))
+        for known in [labels for labels in self._lags if labels[0] == group]:
+            if TopicPartition(known[1], int(known[2])) not in offsets:
+                del self._lags[known]
+        for place, offset in offsets.items():
+            self._lags[group, place.topic, str(place.partition)] = max(0, ends[place] - offset)
+
+    def _readiness(self) -> Samples:
+        return {(check.name,): float(check.is_ok) for check in self.checks()}
+
+    async def _watch_tasks(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """End the process when a task of the service ends: half a service only looks alive."""
+        if not tasks:
+            return
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            error = None if task.cancelled() else task.exception()
+            self._fail(error or FatalError(f"{self._name}: {task.get_name()} has ended by itself"))
+
+    def _fail(self, error: BaseException) -> None:
+        if self.failure is None:
+            self.failure = error
+        if not isinstance(error, PagerportError):
+            logger.error("%s: unexpected error", self._name, exc_info=error)
+        self._on_failure()

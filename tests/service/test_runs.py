@@ -1,0 +1,272 @@
+"""Tests runs of an installation that is always on: first start, commands, replay, take-over, schedule."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from schemas.command import CommandType
+from schemas.outcome import Count
+from schemas.run import KindState, RunResult, RunState
+from services.fetcher.service import FetcherService
+from shared.errors import ConfigurationError
+from shared.mapping_file import LoadedMapping, parse_mapping
+from tests.pipeline.mappings import SPINE
+from tests.service.always_on import Installation, installation
+
+OTHER = SPINE.replace("title: .name", 'title: .name + " (" + .id + ")"').replace(
+    "responder: .assignments[0].assignee.summary", "responder: .assignments[0].assignee.id"
+)
+THIRD = OTHER.replace('" ("', '" <"').replace('")"', '">"')
+KINDS = ["incidents", "services", "teams", "users"]
+
+
+@pytest.fixture
+async def here() -> AsyncIterator[Installation]:
+    async with installation(SPINE) as one:
+        yield one
+
+
+def told(run: RunResult) -> tuple[str, RunState, int, list[str], list[str]]:
+    return run.type, run.state, run.mapping_version, run.asked_by, run.only_kinds
+
+
+async def test_first_start_lists_everything_and_fills_the_catalog(here: Installation) -> None:
+    async with here.running():
+        (run,) = await here.until_ended(1)
+    assert told(run) == ("resync", RunState.COMPLETED, 1, ["mapping"], [])
+    assert sorted(run.kinds) == KINDS
+    assert await asyncio.to_thread(here.differences, SPINE) == []
+
+
+async def test_changed_mapping_is_applied_from_the_log_alone(here: Installation) -> None:
+    async with here.running():
+        await here.until_ended(1)
+        before = here.requests_to_pagerduty()
+        here.mapping = OTHER
+        runs = await here.until_ended(2)
+        assert here.requests_to_pagerduty() == before
+    assert told(runs[-1]) == ("replay", RunState.COMPLETED, 2, ["mapping"], [])
+    fetched = {kind: one.fetched for kind, one in runs[0].kinds.items()}
+    replayed = {
+        kind: (one.state, one.fetched, one.mapper[Count.MAPPED]) for kind, one in runs[-1].kinds.items()
+    }
+    assert replayed == {kind: (KindState.COMPLETE, number, number) for kind, number in fetched.items()}
+    assert await asyncio.to_thread(here.differences, OTHER) == []
+
+
+async def test_mapper_that_is_replaced_in_the_middle_of_a_replay_changes_nothing(here: Installation) -> None:
+    async with here.writer(), FetcherService(here.parts()):
+        mapper = here.start_mapper()
+        await here.until_ended(1)
+        here.mapping = OTHER
+        await here.until(
+            lambda runs: 0 < sum(one.fetched for one in runs[-1].kinds.values() if runs[1:]) < 180
+        )
+        await mapper.stop()
+        mapper = here.start_mapper()
+        (first, second) = await here.until_ended(2)
+        await mapper.stop()
+    assert told(second) == ("replay", RunState.COMPLETED, 2, ["mapping"], [])
+    assert {kind: one.fetched for kind, one in second.kinds.items()} == {
+        kind: one.fetched for kind, one in first.kinds.items()
+    }
+    assert await asyncio.to_thread(here.differences, OTHER) == []
+
+
+async def test_of_a_mapping_changed_twice_the_last_wins_everywhere(here: Installation) -> None:
+    async with here.running():
+        await here.until_ended(1)
+        before = here.requests_to_pagerduty()
+        here.mapping = OTHER
+        await here.until(lambda runs: len(runs) == 2 and runs[1].mapping_version == 2)
+        here.mapping = THIRD
+        runs = await here.until_ended(3)
+        assert here.requests_to_pagerduty() == before
+    assert [told(run) for run in runs[1:]] == [
+        ("replay", RunState.COMPLETED, 2, ["mapping"], []),
+        ("replay", RunState.COMPLETED, 3, ["mapping"], []),
+    ]
+    assert await asyncio.to_thread(here.differences, THIRD) == []
+
+
+async def test_kind_that_is_fetched_otherwise_is_listed_before_the_rest_is_replayed(
+    here: Installation,
+) -> None:
+    changed = OTHER.replace(
+        '- kind: users\n    selector:\n      query: "true"',
+        '- kind: users\n    selector:\n      query: "true"\n      apiQueryParams:\n        include: [teams]',
+    )
+    assert changed != OTHER
+    async with here.running():
+        await here.until_ended(1)
+        before = here.requests_to_pagerduty()
+        here.mapping = changed
+        runs = await here.until_ended(3)
+        paths = {request.path for request in here.pagerduty.log.requests[before:]}
+    assert [told(run) for run in runs[1:]] == [
+        ("resync", RunState.COMPLETED, 2, ["mapping"], ["users"]),
+        ("replay", RunState.COMPLETED, 3, ["mapping"], []),
+    ]
+    assert paths == {"/users"}
+    assert await asyncio.to_thread(here.differences, changed) == []
+
+
+async def test_replay_asked_for_publishes_a_new_version_of_the_same_mapping(here: Installation) -> None:
+    async with here.running():
+        await here.until_ended(1)
+        before = here.requests_to_pagerduty()
+        command = await here.command(CommandType.REPLAY)
+        runs = await here.until_ended(2)
+        assert here.requests_to_pagerduty() == before
+    assert told(runs[1]) == ("replay", RunState.COMPLETED, 2, ["command line"], [])
+    assert runs[1].commands == [command]
+    written = sum(one.writer.get(Count.WRITTEN, 0) for one in runs[1].kinds.values())
+    assert written == 0
+
+
+async def test_replay_without_a_complete_listing_becomes_a_resync(here: Installation) -> None:
+    here.pagerduty.script.replace([{"match": {"path": "/.*"}, "action": {"status": 403}}])
+    async with here.running():
+        (first,) = await here.until_ended(1)
+        here.pagerduty.script.replace([])
+        command = await here.command(CommandType.REPLAY)
+        runs = await here.until_ended(2)
+    assert first.state is RunState.COMPLETED_WITH_FAILURES
+    assert told(runs[1]) == ("resync", RunState.COMPLETED, 1, ["command line"], [])
+    assert runs[1].commands == [command]
+
+
+async def test_commands_given_during_a_run_merge_into_one_that_follows(here: Installation) -> None:
+    here.pagerduty.script.replace([{"match": {"path": "/users"}, "action": {"delay_ms": 500}, "times": 1}])
+    async with here.running():
+        await here.until(lambda runs: bool(runs) and runs[0].state is RunState.LISTING)
+        commands = [
+            await here.command(CommandType.RESYNC, "users"),
+            await here.command(CommandType.RESYNC, "teams"),
+            await here.command(CommandType.RESYNC, "users"),
+        ]
+        runs = await here.until_ended(2)
+    assert [told(run) for run in runs] == [
+        ("resync", RunState.COMPLETED, 1, ["mapping"], []),
+        ("resync", RunState.COMPLETED, 1, ["command line"], ["teams", "users"]),
+    ]
+    assert runs[1].commands == commands
+    assert sorted(runs[1].kinds) == ["teams", "users"]
+
+
+async def test_stop_ends_the_run_in_hand_and_the_next_request_is_run(here: Installation) -> None:
+    here.pagerduty.script.replace([{"match": {"path": "/users"}, "action": {"delay_ms": 30_000}}])
+    async with here.running():
+        await here.until(lambda runs: bool(runs) and runs[0].state is RunState.LISTING)
+        stop = await here.command(CommandType.STOP)
+        (run,) = await here.until_ended(1)
+        assert told(run) == ("resync", RunState.INTERRUPTED, 1, ["mapping"], [])
+        assert run.commands == [stop]
+        here.pagerduty.script.replace([])
+        await here.command(CommandType.RESYNC)
+        runs = await here.until_ended(2)
+    assert runs[1].state is RunState.COMPLETED
+    assert await asyncio.to_thread(here.differences, SPINE) == []
+
+
+async def test_run_that_its_fetcher_left_is_restarted_by_the_next_one(here: Installation) -> None:
+    here.pagerduty.script.replace([{"match": {"path": "/users"}, "action": {"delay_ms": 30_000}}])
+    mapper = here.start_mapper()
+    async with here.writer():
+        async with FetcherService(here.parts()):
+            await here.until(
+                lambda runs: bool(runs) and sum(one.fetched for one in runs[0].kinds.values()) > 0
+            )
+        (left,) = await here.runs()
+        here.pagerduty.script.replace([])
+        async with FetcherService(here.parts()):
+            (run,) = await here.until_ended(1)
+    await mapper.stop()
+    assert (left.state, left.attempt) == (RunState.LISTING, 1)
+    assert (run.run_id, run.state, run.attempt) == (left.run_id, RunState.COMPLETED, 2)
+    assert {kind: one.mapper[Count.MAPPED] for kind, one in run.kinds.items()} == {
+        kind: one.fetched for kind, one in run.kinds.items()
+    }
+    assert await asyncio.to_thread(here.differences, SPINE) == []
+
+
+async def test_replay_that_its_fetcher_left_goes_on_with_the_same_version(here: Installation) -> None:
+    mapper = here.start_mapper()
+    async with here.writer():
+        async with FetcherService(here.parts()):
+            await here.until_ended(1)
+            await mapper.stop()
+            here.mapping = OTHER
+            await here.until(lambda runs: len(runs) == 2 and runs[1].mapping_version == 2)
+        left = (await here.runs())[1]
+        before = here.requests_to_pagerduty()
+        mapper = here.start_mapper()
+        async with FetcherService(here.parts()):
+            runs = await here.until_ended(2)
+    await mapper.stop()
+    assert here.requests_to_pagerduty() == before
+    assert (runs[1].run_id, runs[1].attempt, runs[1].noted) == (left.run_id, 2, left.noted)
+    assert told(runs[1]) == ("replay", RunState.COMPLETED, 2, ["mapping"], [])
+    assert await asyncio.to_thread(here.differences, OTHER) == []
+
+
+async def test_run_passes_to_a_replica_that_stood_by(here: Installation) -> None:
+    here.pagerduty.script.replace([{"match": {"path": "/users"}, "action": {"delay_ms": 30_000}}])
+    mapper = here.start_mapper()
+    async with here.writer():
+        first = FetcherService(here.parts())
+        async with first:
+            await here.until(lambda runs: bool(runs) and runs[0].state is RunState.LISTING)
+            second = await FetcherService(here.parts()).__aenter__()
+            assert (first.leads(), second.leads()) == (True, False)
+            here.pagerduty.script.replace([])
+        (run,) = await here.until_ended(1)
+        assert (run.state, run.attempt) == (RunState.COMPLETED, 2)
+        await second.__aexit__(None, None, None)
+    await mapper.stop()
+
+
+async def test_schedule_asks_when_it_is_due_and_not_again_after_a_restart() -> None:
+    async with installation(SPINE, interval=timedelta(seconds=4)) as here:
+        async with here.running():
+            await here.until_ended(1)
+        async with here.running():
+            runs = await here.until_ended(2)
+    assert [run.asked_by for run in runs] == [["mapping"], ["schedule"]]
+    assert (runs[1].started_at - runs[0].started_at).total_seconds() >= 4
+
+
+async def test_broken_mapping_is_refused_and_the_last_good_one_stays(here: Installation) -> None:
+    is_broken = False
+
+    async def load() -> LoadedMapping:
+        if is_broken:
+            raise ConfigurationError("mapping.yaml:3:1: resources[0].kind: is missing; add it")
+        return parse_mapping(SPINE, "mapping.yaml")
+
+    mapper = here.start_mapper()
+    async with here.writer(), FetcherService(here.parts(load=load)) as service:
+        await here.until_ended(1)
+        is_broken = True
+        await here.command(CommandType.RESYNC, "users")
+        runs = await here.until_ended(2)
+        assert service.mapping_problem == "mapping.yaml:3:1: resources[0].kind: is missing; add it"
+        assert service.held == ""
+    await mapper.stop()
+    assert told(runs[1]) == ("resync", RunState.COMPLETED, 1, ["command line"], ["users"])
+
+
+async def test_kind_that_the_mapping_does_not_have_fails_its_run_alone(here: Installation) -> None:
+    async with here.running():
+        await here.until_ended(1)
+        await here.command(CommandType.RESYNC, "schedules")
+        runs = await here.until_ended(2)
+        await here.command(CommandType.RESYNC, "schedules", "teams")
+        runs = await here.until_ended(3)
+    assert [(run.state, run.error) for run in runs[1:]] == [
+        (RunState.FAILED, "no entry of the mapping has the kind schedules; add one or leave it out"),
+        (RunState.COMPLETED, ""),
+    ]
+    assert runs[2].warnings == ["no entry of the mapping has the kind schedules"]
