@@ -33,7 +33,7 @@ def build() -> typer.Typer:
         name=PROGRAM,
         help="Keeps a Port software catalog true to PagerDuty.",
         epilog="Exit codes: 0 done, 1 finished with failures, 2 wrong configuration or usage, "
-        "3 refused by or no way to reach PagerDuty or Port, 130 interrupted.",
+        "3 refused by or no way to reach PagerDuty, Port or Kafka, 130 interrupted.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

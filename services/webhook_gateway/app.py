@@ -1,4 +1,4 @@
-"""Is the gateway as a FastStream app: `pagerport gateway`, `faststream run services.webhook_gateway.app:app`."""
+"""Is the webhook gateway as an app: `pagerport gateway`, or `faststream run` of `app` here."""
 
 from services.webhook_gateway.service import open_gateway
 from shared.service.app import ServiceApp, app_or_exit, build_app

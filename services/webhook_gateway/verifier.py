@@ -1,12 +1,16 @@
 """Decides whether a request comes from a subscription of ours: by its signature, or by our token."""
 
 import hmac
+import logging
 from collections.abc import Iterable, Sequence
 
 from services.webhook_gateway.signature import SIGNATURE_HEADER, is_signed
 from shared.errors import ConfigurationError
 from shared.settings import Settings
+from shared.webhook_address import webhook_url
 from shared.webhook_token import WebhookToken, installation_tokens
+
+logger = logging.getLogger(__name__)
 
 SECRET_SETTING = "OCEAN__INTEGRATION__CONFIG__WEBHOOK_SECRET"  # noqa: S105 - the name of a setting
 TOKEN_SETTING = "OCEAN__INTEGRATION__CONFIG__WEBHOOK_TOKEN"  # noqa: S105 - the name of a setting
@@ -44,15 +48,21 @@ class Verifier:
 def build_verifier(settings: Settings) -> Verifier:
     """Return the verifier of an installation.
 
+    One that has neither secret nor token accepts nothing. That is fine as long as nobody is to send anything:
+    the stack may run before webhooks are set up.
+
     Raises:
-        ConfigurationError: There is neither a secret nor a token, so that nothing could ever be accepted.
+        ConfigurationError: It would accept nothing, though a public address says that webhooks are wanted.
     """
     secrets = [secret.get_secret_value() for secret in settings.integration.config.webhook_secrets]
     tokens = installation_tokens(settings)
     if not secrets and not tokens:
-        raise ConfigurationError(
-            f"{SECRET_SETTING}: is missing, so no webhook could be verified; set it to the secret that "
+        says = (
+            f"{SECRET_SETTING}: is missing, so no webhook can be verified; set it to the secret that "
             f"PagerDuty showed when the subscription was made, or set {TOKEN_SETTING} or "
             "OCEAN__PORT__CLIENT_SECRET, from which the token of subscriptions made by pagerport is derived"
         )
+        if webhook_url(settings):
+            raise ConfigurationError(says)
+        logger.warning("%s; until then every webhook is refused with 401", says)
     return Verifier(secrets, tokens)

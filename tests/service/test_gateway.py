@@ -360,13 +360,24 @@ async def test_refusals_are_said_once_a_minute_however_many_there_are(
     assert lines[1] == lines[0] + " (and 2 more since the last such line)"
 
 
-def test_gateway_without_anything_to_verify_with_does_not_start() -> None:
+def test_gateway_that_is_to_take_webhooks_and_could_verify_none_does_not_start() -> None:
     async def start() -> None:
-        async with bench(settings(secrets="", client_secret="")):
+        public = "https://pagerport.example.com"
+        async with bench(settings(secrets="", client_secret="", base_url=public)):
             pass
 
     with pytest.raises(ConfigurationError, match="OCEAN__INTEGRATION__CONFIG__WEBHOOK_SECRET: is missing"):
         asyncio.run(start())
+
+
+async def test_gateway_without_a_public_address_and_anything_to_verify_with_refuses_everything(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with bench(settings(secrets="", client_secret="")) as gateway:
+        forged = {"X-PagerDuty-Signature": signature(BODY, "")}
+        assert [await gateway.signed(BODY), await gateway.post(BODY, forged)] == [401, 401]
+        assert await gateway.published() == []
+    assert "every webhook is refused with 401" in caplog.text
 
 
 async def test_every_request_is_counted_once(caplog: pytest.LogCaptureFixture) -> None:
