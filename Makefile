@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down logs test check fmt bench bench-memory bench-limit clean
+.PHONY: help setup demo up down logs test check fmt bench bench-memory bench-limit bench-mapping torture-mapping clean
 
 help: ## show this help
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv with pagerport and all it needs in it
 
@@ -60,6 +60,12 @@ bench-memory: $(READY) ## compare peak memory at 10 000 and 200 000 incidents; t
 
 bench-limit: $(READY) ## measure a sync of 1 500 requests at PagerDuty's 960 a minute; takes 90 seconds
 	@$(BIN)/python -m benchmarks.rate_limit
+
+bench-mapping: $(READY) ## measure mapping alone, beside libjq per expression and fused; takes a minute
+	@$(BIN)/python -m benchmarks.mapping
+
+torture-mapping: $(READY) ## compare 200 000 generated expressions with libjq; prints seed and count, takes minutes
+	@$(BIN)/python -m tests.torture.mapping
 
 clean: ## remove .venv and everything that was made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

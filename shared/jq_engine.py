@@ -12,6 +12,9 @@ from shared.lenient_json import json_bytes, read_leniently
 Json = Any
 """Foreign JSON: whatever an expression gives."""
 
+RESULT_LIMIT_CHARS: Final = 32 * 1024 * 1024
+"""A result that is larger can be no part of an entity, and would be held in memory many times over."""
+
 _PLACE: Final = re.compile(r" at <[^>]*>, line (\d+), column (\d+):")
 _QUOTED_OR_COMMENT: Final = re.compile(r'"(?:\\.|[^"\\])*"|#[^\n]*|\'([^\']*)\'', re.DOTALL)
 _BARE_QUOTE: Final = re.compile(r'(?<!\\)((?:\\\\)*)"')
@@ -112,7 +115,10 @@ class LibjqProgram:
         except StopIteration:
             return []
         except ValueError as error:
-            raise ExpressionError(_one_line(str(error))) from None
+            raise ExpressionError(one_line(str(error))) from None
+        if len(text) > RESULT_LIMIT_CHARS:
+            says = f"it gives {len(text)} characters of JSON; no more than {RESULT_LIMIT_CHARS} are taken"
+            raise ExpressionError(says)
         try:
             return [orjson.loads(text)]
         except ValueError:
@@ -128,7 +134,7 @@ def _loaded(text: str) -> Json:
     try:
         return orjson.loads(json_bytes(read_leniently(text)))
     except ValueError as error:
-        raise ExpressionError(f"what it gives cannot be read: {_one_line(str(error))}") from None
+        raise ExpressionError(f"what it gives cannot be read: {one_line(str(error))}") from None
 
 
 def enclose(text: str) -> str:
@@ -181,7 +187,7 @@ def _requoted(found: re.Match[str]) -> str:
 def _compile_error(message: str, text: str | None = None) -> ExpressionError:
     """Read libjq's message. With a text, lines are counted in it; libjq counts the parenthesis before it."""
     found = _PLACE.search(message)
-    says = _one_line(message[: found.start()] if found else message)
+    says = one_line(message[: found.start()] if found else message)
     says = says.removeprefix("jq: error: ")
     if found is None:
         return ExpressionError(says)
@@ -199,5 +205,6 @@ def _compile_error(message: str, text: str | None = None) -> ExpressionError:
     )
 
 
-def _one_line(message: str) -> str:
+def one_line(message: str) -> str:
+    """Return an engine's message as one line."""
     return " ".join(message.split())

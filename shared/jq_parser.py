@@ -84,12 +84,30 @@ class _Parser:
         return token
 
     def _comma(self) -> Node:
-        left = self._alternative()
+        left = self._binding()
         while self._is(","):
             self._next()
-            right = self._alternative()
+            right = self._binding()
             left = Comma(left.start, right.end, left, right)
         return left
+
+    def _binding(self) -> Node:
+        """Read what may bind a variable or a label for all that follows it."""
+        token = self._peek()
+        if self._is_word("label"):
+            self._next()
+            name = self.take("variable").value
+            self.take("mark", "|")
+            body = self.pipe()
+            return Label(token.start, body.end, name, body)
+        source = self._alternative()
+        if self._is_word("as"):
+            self._next()
+            name = self.take("variable").value
+            self.take("mark", "|")
+            body = self.pipe()
+            return Binding(source.start, body.end, source, name, body)
+        return source
 
     def _alternative(self) -> Node:
         left = self._assignment()
@@ -154,20 +172,7 @@ class _Parser:
             self._next()
             body = self._postfix()
             return Negation(token.start, body.end, body)
-        if self._is_word("label"):
-            self._next()
-            self.take("variable")
-            self.take("mark", "|")
-            body = self.pipe()
-            return Label(token.start, body.end, body)
-        term = self._postfix()
-        if self._is_word("as"):
-            self._next()
-            self.take("variable")
-            self.take("mark", "|")
-            body = self.pipe()
-            return Binding(term.start, body.end, term, body)
-        return term
+        return self._postfix()
 
     def _postfix(self) -> Node:
         """Read a term with the steps behind it."""
@@ -287,7 +292,8 @@ class _Parser:
         if token.value in ("reduce", "foreach"):
             return self._fold(token)
         if token.value == "break":
-            return Break(token.start, self.take("variable").end)
+            label = self.take("variable")
+            return Break(token.start, label.end, label.value)
         if token.value in _WORDS:
             raise NotReadError(token.value)
         if not self._is("("):
@@ -318,13 +324,14 @@ class _Parser:
     def _fold(self, token: Token) -> Node:
         source = self._postfix()
         self.take("name", "as")
-        self.take("variable")
+        name = self.take("variable").value
         self.take("mark", "(")
         parts = [self.pipe()]
         while self._is(";"):
             self._next()
             parts.append(self.pipe())
-        return Fold(token.start, self.take("mark", ")").end, source, parts[0], tuple(parts[1:]))
+        end = self.take("mark", ")").end
+        return Fold(token.start, end, token.value, source, name, parts[0], tuple(parts[1:]))
 
     def _object(self, token: Token) -> Node:
         members: list[Member] = []

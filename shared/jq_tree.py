@@ -172,9 +172,11 @@ class Condition(Node):
 
 @dataclass(frozen=True, slots=True)
 class Fold(Node):
-    """`reduce source as … (start; update)`, or `foreach` with what it extracts."""
+    """`reduce source as $name (start; update)`, or `foreach` with what it extracts."""
 
+    word: str
     source: Node
+    name: str
     start_with: Node
     updates: tuple[Node, ...]
 
@@ -184,6 +186,7 @@ class Binding(Node):
     """`source as $name | body`."""
 
     source: Node
+    name: str
     body: Node
 
 
@@ -191,12 +194,15 @@ class Binding(Node):
 class Label(Node):
     """`label $name | body`."""
 
+    name: str
     body: Node
 
 
 @dataclass(frozen=True, slots=True)
 class Break(Node):
     """`break $name`."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)

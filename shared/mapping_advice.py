@@ -18,7 +18,7 @@ from shared.jq_together import Runnable, runnable_texts
 from shared.jq_tree import Binary, Call, Group, Node, Number, Pipe, String
 from shared.jq_typing import Typed, conjuncts, follow
 from shared.kind_fields import shape_of_event, shape_of_kind
-from shared.mapping_check import Leaf, Problem, expressions, leaves_of_resource, leaves_of_webhook
+from shared.mapping_check import CONDITIONS, Leaf, Problem, expressions, leaves_of_resource, leaves_of_webhook
 from shared.paths import item_path
 from shared.webhook_advice import advise_webhook, in_place_of
 
@@ -28,7 +28,6 @@ _FILTERED: Final[dict[tuple[str, JqPath], str]] = {
     ("incidents", ("service", "id")): "service_ids",
 }
 """What a parameter of the list has chosen already."""
-_CONDITIONS: Final = frozenset({"query", "filter"})
 _TEXTS: Final = frozenset({"string", "number", "boolean", "null"})
 _WANTS: Final = {
     "title": (_TEXTS, "a text"),
@@ -82,9 +81,9 @@ def advise(config: MappingFile) -> Iterator[Problem]:
             says = f"{finding.says.partition('; did you mean')[0]}{instead}" if instead else finding.says
             yield Problem("warning", *_place_in(one.text, finding.at), one.leaf.path, says)
         yield from _of_type(one.leaf, one.found)
-        if one.leaf.name == "identifier" and one.leaf.path.endswith(".identifier"):
+        if one.leaf.slot == "identifier":
             yield from _nullable_parts(one)
-        if one.leaf.name == "query" and isinstance(one.entry, Resource):
+        if one.leaf.slot == "query" and isinstance(one.entry, Resource):
             yield from _never_selected(one, one.entry)
     for index, webhook in enumerate(config.webhook_mappings):
         yield from advise_webhook(webhook, item_path("webhookMappings", index))
@@ -162,16 +161,15 @@ def _of_type(leaf: Leaf, found: Typed) -> Iterator[Problem]:
     types = found.gives.types
     if any(finding.fails for finding in found.findings) or not found.gives.is_known or not types:
         return
-    if leaf.name in _CONDITIONS:
+    if leaf.slot in CONDITIONS:
         if "boolean" not in types:
             says = f"gives {_listed(types)}, never true or false: every object fails; write a condition"
             yield Problem("warning", 0, 0, leaf.path, says)
         return
-    name = "relations" if ".relations." in leaf.path or ".relations[" in leaf.path else leaf.name
-    if name in _WANTS and (name == "relations" or leaf.path.endswith(f".{name}")):
-        fitting, wanted = _WANTS[name]
+    if leaf.slot in _WANTS:
+        fitting, wanted = _WANTS[leaf.slot]
         if types.isdisjoint(fitting):
-            effect = "every object fails" if name == "identifier" else "it is always omitted"
+            effect = "every object fails" if leaf.slot == "identifier" else "it is always omitted"
             yield Problem("warning", 0, 0, leaf.path, f"gives {_listed(types)}, want {wanted}: {effect}")
 
 

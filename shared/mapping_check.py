@@ -18,6 +18,7 @@ from shared.sources import plan_sources
 
 _ANY_TIME: Final = datetime(2020, 1, 1, tzinfo=UTC)
 """Which parameters are right does not depend on the time they are asked."""
+CONDITIONS: Final = frozenset({"query", "filter"})
 NO_RESOURCES: Final = "has no entry under `resources`, so there is nothing to sync; add one"
 
 ONLY_EVENTS: Final = (
@@ -65,10 +66,17 @@ def line_of(name: str, problem: Problem) -> str:
 
 
 class Leaf(NamedTuple):
-    """One expression of a mapping and where it stands."""
+    """One expression of a mapping and where it stands.
+
+    Attributes:
+        path: Its path in the mapping.
+        slot: What it is for: `query`, `filter`, `itemsToParse`, `blueprint`, `identifier`, `title`, `icon`,
+            `team`, `properties`, `relations`; `search` within a search query.
+        text: The expression.
+    """
 
     path: str
-    name: str
+    slot: str
     text: str
 
 
@@ -94,6 +102,9 @@ def check_config(config: MappingFile) -> Iterator[Problem]:
         path = item_path("resources", index)
         yield from _check_values(resource, path)
         yield from _check_entity(resource.port.entity.mappings, f"{path}.port.entity.mappings")
+    for index, webhook in enumerate(config.webhook_mappings):
+        path = item_path("webhookMappings", index)
+        yield from _check_identifier(webhook.entity.identifier, f"{path}.entity.identifier")
     yield from _check_sources(config)
     yield from _check_both_formats(config)
 
@@ -137,21 +148,21 @@ def _of_entity(entity: EntityMapping | WebhookEntity, path: str) -> Iterator[Lea
         yield from _of_value(getattr(entity, name), name, f"{path}.{name}")
     for group in ("properties", "relations"):
         for name, value in getattr(entity, group).items():
-            yield from _of_value(value, name, member_path(f"{path}.{group}", name))
+            yield from _of_value(value, group, member_path(f"{path}.{group}", name))
 
 
-def _of_value(value: object, name: str, path: str) -> Iterator[Leaf]:
+def _of_value(value: object, slot: str, path: str) -> Iterator[Leaf]:
     if isinstance(value, str):
-        yield Leaf(path, name, value)
+        yield Leaf(path, slot, value)
     elif isinstance(value, Query):
-        yield Leaf(f"{path}.combinator", "combinator", value.combinator)
+        yield Leaf(f"{path}.combinator", "search", value.combinator)
         for index, rule in enumerate(value.rules):
             place = item_path(f"{path}.rules", index)
             if isinstance(rule, Query):
-                yield from _of_value(rule, name, place)
+                yield from _of_value(rule, slot, place)
             else:
                 for part in ("property", "operator", "value"):
-                    yield Leaf(f"{place}.{part}", part, getattr(rule, part))
+                    yield Leaf(f"{place}.{part}", "search", getattr(rule, part))
 
 
 def _check_expression(leaf: Leaf, runs: str | ExpressionError) -> Iterator[Problem]:
@@ -172,7 +183,7 @@ def _check_expression(leaf: Leaf, runs: str | ExpressionError) -> Iterator[Probl
             f"may give several values, and only the first is used; write `[{leaf.text.strip()}]` for a list"
         )
         yield _problem("warning", leaf.path, says)
-    if leaf.name in {"query", "filter"}:
+    if leaf.slot in CONDITIONS:
         given = constant(leaf.text)
         if given and not isinstance(given[0], bool):
             yield _problem(
@@ -200,29 +211,36 @@ def _check_entity(entity: EntityMapping, path: str) -> Iterator[Problem]:
     given = constant(entity.blueprint)
     if given and (not isinstance(given[0], str) or not given[0]):
         yield _problem("error", f"{path}.blueprint", "gives no name; write the blueprint as '\"name\"'")
-    if isinstance(entity.identifier, str):
-        given = constant(entity.identifier)
-        if given in ([None], [""]):
-            yield _problem(
-                "error", f"{path}.identifier", "gives no identifier; write an expression like `.id`"
-            )
-        elif given:
-            yield _problem(
-                "warning", f"{path}.identifier", "is the same for every object: all become one entity"
-            )
-        elif parts := unguarded_parts(entity.identifier):
-            says = f"{' and '.join(parts)} may be null: objects become one entity; write `({parts[0]} // …)`"
-            yield _problem("warning", f"{path}.identifier", says)
+    yield from _check_identifier(entity.identifier, f"{path}.identifier")
+
+
+def _check_identifier(identifier: str | Query, path: str) -> Iterator[Problem]:
+    if not isinstance(identifier, str):
+        return
+    given = constant(identifier)
+    if given in ([None], [""]):
+        yield _problem("error", path, "gives no identifier; write an expression like `.id`")
+    elif given:
+        yield _problem("warning", path, "is the same for every object: all become one entity")
+    elif parts := unguarded_parts(identifier):
+        says = f"{' and '.join(parts)} may be null: objects become one entity; write `({parts[0]} // …)`"
+        yield _problem("warning", path, says)
 
 
 def _check_both_formats(config: MappingFile) -> Iterator[Problem]:
-    literal = {webhook.blueprint for webhook in config.webhook_mappings}
+    literal = {webhook.blueprint for webhook in config.webhook_mappings if not deletes(webhook)}
     for index, resource in enumerate(config.resources):
         blueprint = constant_text(_or_same(resource.port.entity.mappings.blueprint))
         if blueprint in literal:
             path = f"{item_path('resources', index)}.port.entity.mappings.blueprint"
             says = f"{blueprint} is also made by a webhook mapping, and a resync would delete what that made"
             yield _problem("error", path, f"{says}; map it in one format")
+
+
+def deletes(webhook: WebhookMapping) -> bool:
+    """Whether a webhook mapping deletes, and so makes nothing."""
+    operation = webhook.operation
+    return (operation if isinstance(operation, str) else operation.type) == "delete"
 
 
 def _or_same(text: str) -> str:

@@ -52,6 +52,13 @@ class ComposeService:
         return {name: str(value) for name, value in self.definition.get("environment", {}).items()}
 
     @property
+    def stop_grace_s(self) -> float:
+        """Return how long Docker waits after SIGTERM. Source: Compose Specification, stop_grace_period."""
+        period = str(self.definition.get("stop_grace_period", "10s"))
+        assert period.endswith("s")
+        return float(period.removesuffix("s"))
+
+    @property
     def healthcheck(self) -> list[str]:
         """Return the command of the health check."""
         kind, *command = self.definition.get("healthcheck", {}).get("test", ["CMD"])

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from services.cli.letters import Wanted
     from shared.kept_letters import KeptLetter
 
-LOG = typer.Option("--log", help="Log file that a sync kept. Default: OCEAN__LOG__FILE.", show_default=False)
+LOG = typer.Option(
+    "--log", help="Log file that a sync kept. Default: the installation's log.", show_default=False
+)
 AS_JSON = typer.Option("--json", help="One JSON document on stdout.")
 REASON = typer.Option(help="Only letters with this reason.", show_default=False)
 KIND = typer.Option(help="Only letters of this kind.", show_default=False)

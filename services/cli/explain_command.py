@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-LOG = typer.Option("--log", help="Log file. Default: OCEAN__LOG__FILE.", show_default=False)
+LOG = typer.Option("--log", help="Log file. Default: the log of this installation.", show_default=False)
 
 
 def register(app: typer.Typer) -> None:

@@ -1,18 +1,15 @@
 """Appends the command that releases held deletes, if there are any."""
 
-import secrets
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 from schemas.command import Command, CommandType
-from schemas.headers import Origin, RecordHeaders
-from schemas.topics import COMMANDS
 from services.cli.letters_log import letters_log
 from services.cli.redriving import require_readers
 from services.cli.start import start
+from shared.commands_topic import give_command
 from shared.kept_letters import read_letters
-from shared.log.interface import NewRecord
 from shared.refresh_requests import held_deletes
 
 ASKED_BY = "command line"
@@ -36,18 +33,5 @@ async def release_held(file: Path | None, blueprint: str) -> dict[str, int]:
             held.update({failure.blueprint for failure in one.letter.failures} if one.letter else ())
         if held:
             command = Command(type=CommandType.RELEASE, blueprint=blueprint, asked_by=ASKED_BY)
-            await log.append([_record(command, identifier, datetime.now(UTC))])
+            await give_command(log, command, identifier=identifier, at=datetime.now(UTC))
     return dict(sorted(held.items()))
-
-
-def _record(command: Command, identifier: str, made_at: datetime) -> NewRecord:
-    command_id = f"{command.type}-{made_at:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(2)}"
-    headers = RecordHeaders(
-        id=command_id,
-        source=f"pagerport/{identifier}/cli",
-        type="pagerport.command",
-        subject=command_id,
-        time=made_at,
-        origin=Origin.LIVE,
-    )
-    return NewRecord(COMMANDS.name, command_id.encode(), command.model_dump_json().encode(), headers.encode())

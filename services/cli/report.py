@@ -11,6 +11,7 @@ from schemas.run import KindResult, KindState, RunFailure, RunResult, RunState
 from services.cli.layout import Cell, Column, Sheet, print_sheet
 from services.cli.plan_report import print_plan
 from services.cli.progress import WRITTEN_TITLES, written
+from services.cli.sweep_report import print_sweep
 
 EXAMPLES_PER_REASON = 3
 
@@ -63,6 +64,8 @@ def print_report(console: Console, result: RunResult) -> None:
             f"not finished: {result.unmapped} objects read but not mapped, "
             f"{result.unsettled} changes neither written nor refused"
         )
+    if result.sweep is not None:
+        print_sweep(console, result.sweep)
     if result.deletes:
         console.print(f"deletes: {escape(result.deletes)}")
     if result.requests:
@@ -159,10 +162,6 @@ def _print_kind_reasons(console: Console, result: RunResult) -> None:
         if number := kind.writer.get(Count.COERCED, 0):
             console.print(
                 f"[dim]{name}: {number} values were changed in form only, to fit their blueprint[/]"
-            )
-        if number := kind.writer.get(Count.NOT_DELETED, 0):
-            console.print(
-                f"[dim]{name}: {number} entities no longer match their selector; they were not deleted[/]"
             )
 
 

@@ -149,8 +149,9 @@ class FetcherAssembly:
 
     def _make_hydration(self, publisher: RawPublisher, mapping: Callable[[], MappingInForce | None]) -> Core:
         concurrency = self._settings.pagerduty.concurrency
-        enrichment = LiveEnrichment(self._pagerduty, now=_now, concurrency=concurrency)
-        hydrator = Hydrator(self._pagerduty, publisher, enrichment, identifier=self._identifier, now=_now)
+        live = self._pagerduty.live()
+        enrichment = LiveEnrichment(live, now=_now, concurrency=concurrency)
+        hydrator = Hydrator(live, publisher, enrichment, identifier=self._identifier, now=_now)
         self.hydration = HydrationCore(
             self._log, hydrator, mapping=mapping, waits=self._waits, now=_now, concurrency=concurrency
         )

@@ -1,8 +1,9 @@
 """Keeps requests to PagerDuty within their token's limit: a sliding minute, and the server's own count."""
 
 import asyncio
+import math
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,8 +19,10 @@ WINDOW_S = 60.25
 SHORTEST_WAIT_S = 0.001
 """A remainder of rounding must not be waited for without end."""
 LIVE_SHARE = 20
-"""Once there are live requests, a window keeps one in so many for them: a resync spends the others at once,
-and an event must not wait for the window to end."""
+"""One request in so many of each window is kept for live ones, and as many as were live in those before.
+
+A resync spends at once what it may, and the events of the rest of the window must not wait for its end.
+"""
 SAME_WINDOW_S = 2.0
 """Two ends of a server window closer than this are the same one: the header counts whole seconds."""
 _ACCOUNT = ""
@@ -67,71 +70,85 @@ class RateBudget:
         self._limit = min(per_minute, REQUESTS_PER_MINUTE)
         self._clock = clock
         self._sleep = sleep
-        self._sent: deque[float] = deque()
+        self._sent: deque[tuple[float, bool]] = deque()
+        """When, and whether live."""
+        self._others_sent = 0
+        """Those that are not live."""
+        self._live_sent: deque[float] = deque()
+        """Of this window and the one before."""
+        self._live_waited_s = -math.inf
         self._in_flight: dict[str, int] = {}
         self._servers: dict[str, _Server] = {}
         self._account_limit = 0
         self._has_live = False
-        self._live_waiting: Counter[str] = Counter()
 
     def live(self) -> "LiveBudget":
-        """Return the same budget for requests that go before all others."""
+        """Return the same budget for requests that go before all others: from now on some are kept."""
         self._has_live = True
         return LiveBudget(self)
 
     async def wait(self, scope: str) -> None:
         """Return when a request of the scope could be sent."""
-        while (wait_s := self.wait_s(scope)) > 0 or self._yields():
-            await self._pause(wait_s)
+        await self.wait_as(scope, live=False)
 
-    async def wait_live(self, scope: str) -> None:
-        """Return when a live request of the scope could be sent; until then others let it pass."""
-        self._live_waiting[scope] += 1
-        try:
-            while (wait_s := self.wait_s(scope, live=True)) > 0:
-                await self._pause(wait_s)
-        finally:
-            self._live_waiting[scope] -= 1
-            if not self._live_waiting[scope]:
-                del self._live_waiting[scope]
-
-    async def _pause(self, wait_s: float) -> None:
-        with self._waits.waiting(_HOST, _CAUSE):
-            await self._sleep(max(wait_s, SHORTEST_WAIT_S))
+    async def wait_as(self, scope: str, *, live: bool) -> None:
+        """Return when a request of the scope could be sent, live or not."""
+        while (wait_s := self.wait_s(scope, live=live)) > 0:
+            with self._waits.waiting(_HOST, _CAUSE):
+                await self._sleep(max(wait_s, SHORTEST_WAIT_S))
 
     def wait_s(self, scope: str, *, live: bool = False) -> float:
         """Return the seconds until a request of the scope could be sent; 0: now."""
         now_s = self._clock()
-        while self._sent and self._sent[0] + WINDOW_S <= now_s:
-            self._sent.popleft()
+        self._forget_old(now_s)
         wait_s = 0.0
-        over = len(self._sent) - self._limit + self._kept(self._limit, live=live)
-        if over >= 0:
-            wait_s = self._sent[over] + WINDOW_S - now_s
+        if len(self._sent) >= self._limit or (
+            not live and self._others_sent >= self._limit - self._kept(now_s)
+        ):
+            wait_s = self._sent[0][0] + WINDOW_S - now_s
         for name in (_ACCOUNT, scope):
             server = self._servers.get(name)
             if server is None:
                 continue
-            kept = 0 if name else self._kept(min(self._account_limit, self._limit), live=live)
+            kept = 0 if live or name else self._share()
             if server.ends_s <= now_s:
                 del self._servers[name]
             elif server.left <= kept:
                 wait_s = max(wait_s, server.ends_s - now_s)
+        if live and wait_s > 0:
+            self._live_waited_s = now_s
         return max(wait_s, 0.0)
 
-    def _kept(self, limit: int, *, live: bool) -> int:
-        """Return how many requests of a window are kept from others than live ones."""
-        return 0 if live or not self._has_live else limit // LIVE_SHARE
+    def _forget_old(self, now_s: float) -> None:
+        while self._sent and self._sent[0][0] + WINDOW_S <= now_s:
+            _, was_live = self._sent.popleft()
+            self._others_sent -= not was_live
+        while self._live_sent and self._live_sent[0] + 2 * WINDOW_S <= now_s:
+            self._live_sent.popleft()
 
-    def _yields(self) -> bool:
-        """Whether a live request waits that could be sent now."""
-        return any(not self.wait_s(scope, live=True) for scope in self._live_waiting)
+    def _kept(self, now_s: float) -> int:
+        """Return how many requests of a window are kept from others than live ones; never all of them."""
+        share = self._share()
+        in_this = len(self._sent) - self._others_sent
+        in_both = len(self._live_sent)
+        # Those that had to wait would have been more.
+        has_waited = self._live_waited_s > now_s - 2 * WINDOW_S
+        demand = in_both if has_waited else max(in_this, in_both - in_this)
+        return min(share + demand, max(self._limit * 3 // 4, share)) if share else 0
+
+    def _share(self) -> int:
+        """Return how many are kept for live requests even if there are none."""
+        return min(max(self._limit // LIVE_SHARE, 1), self._limit - 1) if self._has_live else 0
 
     def take(self, scope: str, *, live: bool = False) -> bool:
         """Take leave for one request that is sent at once; False: there is none, wait again."""
-        if self.wait_s(scope, live=live) > 0 or (not live and self._yields()):
+        if self.wait_s(scope, live=live) > 0:
             return False
-        self._sent.append(self._clock())
+        now_s = self._clock()
+        self._sent.append((now_s, live))
+        self._others_sent += not live
+        if live:
+            self._live_sent.append(now_s)
         self._in_flight[scope] = self._in_flight.get(scope, 0) + 1
         for name in (_ACCOUNT, scope):
             if name in self._servers:
@@ -184,7 +201,7 @@ class LiveBudget:
 
     async def wait(self, scope: str) -> None:
         """Return when a request of the scope could be sent."""
-        await self._whole.wait_live(scope)
+        await self._whole.wait_as(scope, live=True)
 
     def take(self, scope: str) -> bool:
         """Take leave for one request that is sent at once; False: there is none, wait again."""
@@ -197,3 +214,7 @@ class LiveBudget:
     def refuse(self, scope: str, headers: Mapping[str, str], wait_s: float) -> None:
         """Hear that the server refused a request for its limit: nothing is left for so many seconds."""
         self._whole.refuse(scope, headers, wait_s)
+
+    def live(self) -> "LiveBudget":
+        """Return itself."""
+        return self

@@ -23,7 +23,7 @@ INTERVAL_S: Final = 300.0
 AT_ONCE: Final = 100
 """Objects asked for at once: each costs a request of the rate budget."""
 KEPT: Final = 10_000
-"""Letters kept in memory; those beyond are found by reading the topics again, once half of these are closed."""
+"""Letters kept in memory; those beyond are read once half of these are closed."""
 Subject = tuple[str, str]
 """Kind and object id."""
 HEALABLE: Final = frozenset({Reason.BLUEPRINT_MISSING, Reason.RELATION_TARGET_MISSING})

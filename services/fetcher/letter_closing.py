@@ -26,7 +26,7 @@ async def close_letters(log: Log, letters: Mapping[str, RefreshCause], resolved_
     closing: list[NewRecord] = []
     for address, cause in letters.items():
         record = await _read(log, address)
-        if record is not None and record.value is not None:
+        if record is not None:
             closing.append(closing_record(record, resolution_for(cause), resolved_at=resolved_at))
     if closing:
         await log.append(closing)

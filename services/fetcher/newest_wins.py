@@ -13,8 +13,9 @@ class NewestWins:
     """Remembers of published versions only what a request still in flight could undo.
 
     A request for one object can undo what anybody publishes of it meanwhile; a request for a page can undo
-    any object that was published singly meanwhile. Versions are told apart by the moment at which they were
-    asked for. Memory grows with what changes live while a page is read, not with the account.
+    any object that was published singly meanwhile. (Pages of one run never bring an object twice.) Versions
+    are told apart by the moment at which they were asked for. Memory grows with what changes live while a
+    page is read, not with the account.
     """
 
     def __init__(self) -> None:
@@ -59,15 +60,14 @@ class NewestWins:
         newest = self._newest.get(key)
         return newest is None or asked_at >= newest
 
-    def note(self, key: Key, asked_at: datetime, *, single: bool) -> None:
-        """Remember a version that was published, where a request in flight could undo it.
+    def note(self, key: Key, asked_at: datetime) -> None:
+        """Remember a version that was published, if anybody asks for this object alone.
 
         Args:
             key: The object.
             asked_at: When the request that brought it was sent.
-            single: Whether it was asked for alone.
         """
-        if key not in self._watched and not (single and self._is_undoable(asked_at)):
+        if key not in self._watched:
             return
         newest = self._newest.get(key)
         if newest is None or asked_at > newest:

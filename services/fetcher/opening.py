@@ -23,7 +23,8 @@ async def open_pagerduty(settings: Settings, waits: WaitLedger) -> AsyncIterator
     async with build_client(
         user_agent=agent,
         tls=tls_context(settings.http.ca_file),
-        connections=settings.pagerduty.concurrency,
+        # As many again for live requests, which do not wait for those of a run.
+        connections=2 * settings.pagerduty.concurrency,
         timeout_s=timeout_s,
     ) as http:
         yield PagerDutyClient(

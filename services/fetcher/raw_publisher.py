@@ -76,8 +76,10 @@ class RawPublisher:
         finally:
             self._newest.end(token)
 
-    async def publish_page(self, records: Sequence[NewRecord]) -> int:
-        """Publish the rows of a page that are not superseded, and return how many those are.
+    async def publish(self, records: Sequence[NewRecord]) -> int:
+        """Publish records that are not superseded, and return how many those are.
+
+        An object that was asked for alone is published within its `single` block.
 
         Args:
             records: Raw records of one topic; each says in `observedat` when it was asked for.
@@ -85,23 +87,6 @@ class RawPublisher:
         Raises:
             NotOwnerError: This replica does not lead (any more); nothing is published.
         """
-        return await self._publish(records, single=False)
-
-    async def publish_single(self, records: Sequence[NewRecord]) -> int:
-        """Publish an object that was asked for alone, in its `single` block.
-
-        Args:
-            records: One record, or none.
-
-        Returns:
-            How many were published: 0 where the record is superseded.
-
-        Raises:
-            NotOwnerError: As in `publish_page`.
-        """
-        return await self._publish(records, single=True)
-
-    async def _publish(self, records: Sequence[NewRecord], *, single: bool) -> int:
         if not records:
             return 0
         # What is noted must have been written, and what is written must be noted before anything else is.
@@ -120,7 +105,7 @@ class RawPublisher:
             finally:
                 # Also when cancelled: what the log was given it may write all the same.
                 for _, key, asked_at in fresh:
-                    self._newest.note(key, asked_at, single=single)
+                    self._newest.note(key, asked_at)
         self.superseded += len(records) - len(fresh)
         return len(fresh)
 

@@ -75,7 +75,7 @@ class RunReader:
         return await list_source(
             source,
             client=self._client,
-            publish=self._publish_page,
+            publish=self._publish,
             run_id=self._stamp,
             origin=Origin.RESYNC,
             identifier=self._identifier,
@@ -108,7 +108,7 @@ class RunReader:
             source,
             object_id,
             client=self._client,
-            publish=self._publish_single,
+            publish=self._publish,
             identifier=self._identifier,
             now=self._now,
             enricher=self._enrichment.of(source),
@@ -119,13 +119,9 @@ class RunReader:
         """Ask for one object again and publish it; False: it cannot be had. See `unmet.Refresh`."""
         return await self.ask(source, object_id) is Existence.THERE
 
-    async def _publish_page(self, records: Sequence[NewRecord]) -> int:
+    async def _publish(self, records: Sequence[NewRecord]) -> int:
         await self._leadership.gate()
-        return await self._publisher.publish_page(records)
-
-    async def _publish_single(self, records: Sequence[NewRecord]) -> int:
-        await self._leadership.gate()
-        return await self._publisher.publish_single(records)
+        return await self._publisher.publish(records)
 
 
 async def _publish_nothing(records: Sequence[NewRecord]) -> int:

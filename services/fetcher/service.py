@@ -3,52 +3,34 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
 from schemas.command import Command, CommandType
 from schemas.mapping import MappingInForce
-from schemas.run import RunResult, RunState
 from schemas.topics import COMMANDS, ENTITIES, MAPPING, RUNS, WEBHOOKS, dlq_topic
 from services.fetcher.core import FetcherCore
-from services.fetcher.leadership import Leadership
 from services.fetcher.mapping_authority import MappingAuthority
 from services.fetcher.mapping_poll import MappingPoll
 from services.fetcher.mapping_versions import asked_kinds, plan_change
+from services.fetcher.nap import LOOK_S, Nap
 from services.fetcher.parts import FetcherParts
 from services.fetcher.raw_publisher import RawPublisher
-from services.fetcher.run_attempt import Attempt
 from services.fetcher.run_journal import RunJournal
-from services.fetcher.run_requests import RunRequest, begin_run, next_due, next_run
-from shared.errors import FatalError, NotOwnerError, PagerportError, RetryableError
+from services.fetcher.run_keeper import HOLD_S, RunKeeper
+from services.fetcher.run_requests import RunRequest, next_due, next_run
+from shared.errors import NotOwnerError, PagerportError
 from shared.groups import FETCHER_GROUP
 from shared.log.interface import Subscription, TopicPartition
-from shared.logs import log_context
 from shared.mapping_file import LoadedMapping
 from shared.runtime import Consumer
 
 logger = logging.getLogger(__name__)
 
 LEADING: Final = TopicPartition(COMMANDS.name, 0)
-LOOK_S: Final = 0.2
-"""How often it is seen whether this process leads."""
 LONGEST_NAP_S: Final = 5.0
-AWAY_S: Final = 15.0
-"""How long a run stands still while its process does not lead; then it is the next leader's."""
-HOLD_S: Final = 60.0
-"""After that a run that was refused is tried again."""
-STOP_WAIT_S: Final = 1.0
 LONGEST_BACKOFF_S: Final = 1.0
 """Events that wait must not keep commands waiting."""
-
-
-@dataclass(slots=True)
-class _InHand:
-    """The run that this process carries out, or holds until it is tried again."""
-
-    run: RunResult
-    task: asyncio.Task[None] | None = None
 
 
 class FetcherService:
@@ -77,10 +59,15 @@ class FetcherService:
         )
         self._is_closing = False
         self._asking = asyncio.Lock()
-        self._woken = asyncio.Event()
-        self._in_hand: _InHand | None = None
-        self._held = ""
-        self._successes_at_hold = 0
+        self._nap = Nap(self.leads, parts.sleep)
+        self._keeper = RunKeeper(
+            parts,
+            publisher=self._publisher,
+            authority=self._authority,
+            journal=self._journal,
+            leads=self.leads,
+            nap=self._nap,
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -110,8 +97,7 @@ class FetcherService:
         """Return why nothing goes on (readiness); empty: it does."""
         if self._poll.newest is None and self._poll.problem:
             return self._poll.problem
-        # Served since: whoever refused us does not any more, even if the run still goes on.
-        return self._held if self._parts.successes() == self._successes_at_hold else ""
+        return self._keeper.held
 
     @property
     def mapping_problem(self) -> str:
@@ -163,7 +149,7 @@ class FetcherService:
                 )
                 await self._ask(request)
             case CommandType.STOP:
-                return await self._stop(command_id)
+                return await self._keeper.stop(command_id)
             case CommandType.RELEASE:
                 if self._parts.on_release is not None:
                     await self._parts.on_release(command)
@@ -171,36 +157,18 @@ class FetcherService:
 
     async def _ask(self, request: RunRequest) -> None:
         async with self._asking:
-            begun = {self._in_hand.run.run_id} if self._in_hand else set()
+            begun = {self._keeper.in_hand.run_id} if self._keeper.in_hand else set()
             run = await self._journal.ask(request, begun=begun)
         if run is not None:
             kinds = ", ".join(run.only_kinds) or "all kinds"
             logger.info("%s %s asked for by %s: %s", run.type, run.run_id, request.asked_by, kinds)
-        self._woken.set()
-
-    async def _stop(self, command_id: str) -> bool:
-        in_hand = self._in_hand
-        if in_hand is None:
-            logger.info("stop: there is no run in hand")
-            return True
-        if command_id not in in_hand.run.commands:
-            logger.info("run %s is stopped", in_hand.run.run_id)
-            in_hand.run.commands.append(command_id)
-            if in_hand.task is not None:
-                in_hand.task.cancel()
-        if in_hand.task is None:
-            await self._journal.interrupt(in_hand.run)
-            self._in_hand = None
-            self._woken.set()
-            return True
-        await asyncio.wait({in_hand.task}, timeout=STOP_WAIT_S)
-        return in_hand.task.done()
+        self._nap.wake()
 
     async def _work(self) -> None:
         """Lead whenever this replica is the active one, until cancelled."""
         while True:
             if not self.leads():
-                self._in_hand, self._held = None, ""
+                self._keeper.forget()
                 await self._parts.sleep(LOOK_S)
                 continue
             try:
@@ -208,11 +176,11 @@ class FetcherService:
             except NotOwnerError as error:
                 logger.info("%s", error)
             except PagerportError as error:
-                self._hold(str(error) or type(error).__name__)
-                await self._nap(HOLD_S)
+                self._keeper.hold(str(error) or type(error).__name__)
+                await self._nap.wait(HOLD_S)
             except Exception:
                 logger.exception("the fetcher failed between two runs; it goes on in %g s", HOLD_S)
-                await self._nap(HOLD_S)
+                await self._nap.wait(HOLD_S)
 
     async def _turn(self) -> None:
         """See what is to be done, and do one run or nap."""
@@ -223,18 +191,18 @@ class FetcherService:
         await self._poll.look()
         loaded = self._poll.newest
         if loaded is None:
-            await self._nap(LONGEST_NAP_S)
+            await self._nap.wait(LONGEST_NAP_S)
             return
         await self._ask_what_is_due(loaded, current)
         async with self._asking:
             run = next_run(await self._journal.catch_up())
             if run is not None:
-                self._in_hand = _InHand(begin_run(run, self._parts.now()))
-        if self._in_hand is None:
-            self._held = ""
-            await self._nap(self._until_due_s())
+                self._keeper.take(run)
+        if run is None:
+            self._keeper.go_on()
+            await self._nap.wait(self._until_due_s())
         else:
-            await self._carry_out(self._in_hand, loaded)
+            await self._keeper.carry_out(loaded)
 
     async def _ask_what_is_due(self, loaded: LoadedMapping, current: MappingInForce | None) -> None:
         """Ask for what a new mapping needs, and for the scheduled resync."""
@@ -255,109 +223,3 @@ class FetcherService:
         now = self._parts.now()
         dues = [self._poll.due_at, next_due(self._journal.runs, self._parts.resync_interval, now)]
         return min((max((due - now).total_seconds(), LOOK_S) for due in dues if due), default=LONGEST_NAP_S)
-
-    async def _nap(self, delay_s: float) -> None:
-        """Wait, but no longer than until somebody asks for something or leadership is to be looked at."""
-        self._woken.clear()
-        sleeping = asyncio.ensure_future(self._sleep_while_leading(delay_s))
-        waking = asyncio.ensure_future(self._woken.wait())
-        try:
-            await asyncio.wait({sleeping, waking}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (sleeping, waking):
-                task.cancel()
-            await asyncio.gather(sleeping, waking, return_exceptions=True)
-
-    async def _sleep_while_leading(self, delay_s: float) -> None:
-        left_s = delay_s
-        while left_s > 0 and self.leads():
-            await self._parts.sleep(min(left_s, LOOK_S))
-            left_s -= LOOK_S
-
-    async def _carry_out(self, in_hand: _InHand, loaded: LoadedMapping) -> None:
-        """Carry out an attempt of a run to its end, or to that of our leadership."""
-        run, leadership = in_hand.run, Leadership(self.leads, sleep=self._parts.sleep)
-        attempt = Attempt(
-            run,
-            loaded,
-            parts=self._parts,
-            publisher=self._publisher,
-            authority=self._authority,
-            journal=self._journal,
-            leadership=leadership,
-        )
-        with log_context(run_id=run.run_id):
-            logger.info("%s %s begins, attempt %d", run.type, run.run_id, run.attempt)
-            in_hand.task = asyncio.create_task(attempt.carry_out())
-            try:
-                await self._watch_over(in_hand.task, run, leadership)
-            finally:
-                if not in_hand.task.done():
-                    # This process ends: the run goes on in the next one.
-                    leadership.give_up()
-                    in_hand.task.cancel()
-                    await asyncio.gather(in_hand.task, return_exceptions=True)
-            await self._conclude(in_hand, loaded, leadership)
-
-    async def _watch_over(self, task: asyncio.Task[None], run: RunResult, leadership: Leadership) -> None:
-        """Let the run stand still while we do not lead, and give it up when that takes long."""
-        away_s = 0.0
-        while not task.done():
-            await asyncio.wait({task}, timeout=LOOK_S)
-            if not self.leads():
-                leadership.pause()
-                away_s += LOOK_S
-            elif away_s:
-                await self._journal.catch_up()
-                found = next((one for one in self._journal.runs if one.run_id == run.run_id), None)
-                if found is None or found.ended or found.attempt > run.attempt:
-                    away_s = AWAY_S
-                else:
-                    leadership.go_on()
-                    away_s = 0.0
-            if away_s >= AWAY_S and not leadership.is_given_up:
-                logger.warning("run %s is left to the next leader", run.run_id)
-                leadership.give_up()
-                task.cancel()
-
-    async def _conclude(self, in_hand: _InHand, loaded: LoadedMapping, leadership: Leadership) -> None:
-        """See to what an attempt has left: a result that it could not write, or the wait for the next one."""
-        run, task = in_hand.run, in_hand.task
-        in_hand.task = None
-        error = None if task is None or task.cancelled() else task.exception()
-        if leadership.is_given_up or isinstance(error, NotOwnerError):
-            self._in_hand = None
-            return
-        if isinstance(error, FatalError | RetryableError):
-            self._hold(str(error))
-            run.error = str(error)
-            await self._journal.write(run)
-            await self._nap(HOLD_S)
-            self._in_hand = None
-            return
-        self._in_hand, self._held = None, ""
-        if not run.ended:
-            # It ended before it was the conductor's.
-            run.state = RunState.FAILED if error else RunState.INTERRUPTED
-            run.error = str(error) if error else ""
-            run.ended_at = self._parts.now()
-            await self._journal.write(run)
-        if error is not None:
-            logger.error("run %s failed: %s", run.run_id, error, exc_info=_unexpected(error))
-        else:
-            logger.info("run %s: %s", run.run_id, run.state)
-        await self._journal.forget_old()
-        in_force = self._authority.in_force
-        if error is not None and (in_force is None or in_force.config != loaded.config):
-            # The new mapping asks for the same run again: not without a pause.
-            await self._nap(HOLD_S)
-
-    def _hold(self, problem: str) -> None:
-        if problem != self._held:
-            logger.critical("the fetcher holds, tries again in %g s: %s", HOLD_S, problem)
-        self._held = problem
-        self._successes_at_hold = self._parts.successes()
-
-
-def _unexpected(error: BaseException) -> BaseException | None:
-    return None if isinstance(error, PagerportError) else error

@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 
 from services.mapper.entry_texts import ALL, UNWANTED, EntryTexts
-from services.mapper.native_forms import follow
+from services.mapper.native_form import follow
 from services.mapper.native_values import RaisedError, is_exact
 from services.mapper.plan_shape import QUERY
 from shared.jq_engine import Engine, ExpressionError, Json, Program, enclose

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from services.mapper.fused import caught
-from services.mapper.native_forms import follow, native_form
+from services.mapper.native_form import follow
+from services.mapper.native_forms import native_form
 from services.mapper.native_values import RaisedError, is_truthy
 from services.mapper.plan_shape import EntryPlan
 from shared.jq_engine import Json, enclose

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from services.mapper.native_forms import Form, native_form
+from services.mapper.native_form import Form
+from services.mapper.native_forms import native_form
 from services.mapper.native_values import LeftError, RaisedError, type_name
 from shared.jq_engine import Json
 from shared.jq_parser import parse

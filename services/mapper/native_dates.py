@@ -29,7 +29,7 @@ def _read(value: Json) -> datetime:
 
 def from_date(value: Json) -> Json:
     """Return `fromdate`: seconds since 1970."""
-    return timegm(_read(value).timetuple())
+    return _seconds(_read(value))
 
 
 def parts_of_date(value: Json) -> Json:
@@ -49,7 +49,15 @@ def from_parts(value: Json) -> Json:
         at = datetime(year, month + 1, day, hour, minute, second, tzinfo=UTC)
     except (ValueError, OverflowError):
         raise LeftError from None
-    return timegm(at.timetuple())
+    return _seconds(at)
+
+
+def _seconds(at: datetime) -> int:
+    seconds = timegm(at.timetuple())
+    if seconds == -1:
+        # jq takes its own answer for a failure.
+        raise LeftError
+    return seconds
 
 
 def is_written(form: str) -> bool:

@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Final
 
 from services.mapper.native_dates import ISO, from_date, from_parts, is_written, parts_of_date, written
+from services.mapper.native_formats import as_base64, as_csv, as_json, as_uri
 from services.mapper.native_regex import same_pattern
 from services.mapper.native_values import (
     LeftError,
@@ -101,6 +102,8 @@ WITHOUT_ARGUMENTS: Final[dict[str, Single]] = {
     **dict.fromkeys(("fromdate", "fromdateiso8601"), from_date),
     **dict.fromkeys(("todate", "todateiso8601"), written),
     "mktime": from_parts,
+    "tojson": as_json,
+    "explode": lambda value: [ord(letter) for letter in _text(value)],
 }
 
 
@@ -119,6 +122,15 @@ def split(separator: str) -> Single | None:
         return None
     return lambda value: _text(value).split(separator) if value != "" else []
 
+
+FORMATS: Final[dict[str, Single]] = {
+    "text": as_text,
+    "json": as_json,
+    "csv": as_csv,
+    "base64": as_base64,
+    "uri": as_uri,
+}
+"""`@name` as a part of its own."""
 
 WITH_TEXT: Final[dict[str, Callable[[str], Single | None]]] = {
     "join": join,

@@ -16,16 +16,22 @@ from services.mapper.mapped import Change, Mapped, RawObject
 from services.mapper.merge import Key, merge_made
 from services.mapper.plan_shape import Plan, TopicPlan
 from services.mapper.programs import At, Rows, TopicPrograms
-from shared.jq_engine import Json
+from shared.jq_engine import Engine, Json
 
 UPSERT: Final = "upsert"
 DELETE: Final = "delete"
 
 
 class ObjectMapper:
-    """Maps objects by one version of the mapping."""
+    """Maps objects by one version of the mapping.
 
-    def __init__(self, plan: Plan) -> None:
+    Args:
+        plan: The version.
+        engine: Runs the expressions; None: libjq.
+    """
+
+    def __init__(self, plan: Plan, engine: Engine | None = None) -> None:
+        self._engine = engine
         self._version = plan["version"]
         self._merge = plan["merge"]
         self._flags = {
@@ -40,9 +46,10 @@ class ObjectMapper:
     def prepare(self, topic: str) -> None:
         """Compile what a topic's objects need, where that is not done yet."""
         if topic not in self._topics and topic in self._plans:
-            self._topics[topic] = _Topic(self._plans[topic])
+            self._topics[topic] = _Topic(self._plans[topic], self._engine)
         if topic not in self._previous:
-            self._previous[topic] = [_Topic(plan[topic]) for plan in self._previous_plans if topic in plan]
+            plans = [plan[topic] for plan in self._previous_plans if topic in plan]
+            self._previous[topic] = [_Topic(plan, self._engine) for plan in plans]
 
     def map_object(self, raw: RawObject, at: At | None = None) -> Mapped:
         """Return what the mapping makes of an object. Nothing that it holds raises.
@@ -209,10 +216,10 @@ class ObjectMapper:
 class _Topic:
     """The entries of one raw topic, compiled."""
 
-    def __init__(self, plan: TopicPlan) -> None:
+    def __init__(self, plan: TopicPlan, engine: Engine | None) -> None:
         self.plan = plan
         self.entries = [BoundEntry(entry, plan["kind"]) for entry in plan["entries"]]
-        self.programs = TopicPrograms(plan["entries"])
+        self.programs = TopicPrograms(plan["entries"], engine)
 
 
 def _path(part: str, name: str) -> str:

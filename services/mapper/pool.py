@@ -2,17 +2,21 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Self
 
-from services.mapper.blame import SHORT_TIMEOUT_S, Blame
+from schemas.outcome import Reason
+from services.mapper.blame import SHORT_TIMEOUT_S, Blame, Hanging
 from services.mapper.mapped import Mapped, RawObject
 from services.mapper.patience import Patience, WorkerGoneError
 from services.mapper.plan_shape import Plan
 from services.mapper.worker_process import MEMORY_LIMIT_BYTES, WorkerProcess
 from shared.errors import FatalError
+from shared.jq_engines import require_engine
+from shared.settings.choices import JqEngine
 
 CHUNK_OBJECTS: Final = 200
 """Most objects a worker gets at once."""
@@ -68,15 +72,34 @@ class _Span:
 
 
 class WorkerPool:
-    """A fixed number of workers, started when they are first needed. Use as an async context manager."""
+    """A fixed number of workers, started when they are first needed. Use as an async context manager.
+
+    Args:
+        workers: How many.
+        batch_timeout_s: Longest time for a batch; an object has a sixth of it.
+        memory_limit_bytes: Address space of each.
+        engine: What runs the expressions.
+        clock: Tells when an expression that did not end is to be tried in full again, in seconds.
+
+    Raises:
+        ConfigurationError: The engine is not installed.
+    """
 
     def __init__(
-        self, workers: int, *, batch_timeout_s: float, memory_limit_bytes: int = MEMORY_LIMIT_BYTES
+        self,
+        workers: int,
+        *,
+        batch_timeout_s: float,
+        memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
+        engine: JqEngine = JqEngine.LIBJQ,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        require_engine(engine)
         self._count = workers
         self._batch_timeout_s = batch_timeout_s
         self._alone_timeout_s = min(batch_timeout_s, max(_ALONE_LEAST_S, batch_timeout_s / _ALONE_SHARE))
-        self._blame = Blame(self._alone_timeout_s)
+        self._blame = Blame(self._alone_timeout_s, clock)
+        self._engine = engine
         self._memory_limit_bytes = memory_limit_bytes
         self._idle: asyncio.LifoQueue[WorkerProcess | None] = asyncio.LifoQueue()
         for _ in range(workers):
@@ -95,6 +118,16 @@ class WorkerPool:
     def pids(self) -> list[int]:
         """Return the process ids of the workers that run."""
         return [worker.pid for worker in self._alive if worker.pid]
+
+    @property
+    def hanging(self) -> list[Hanging]:
+        """Return the expressions that have proved not to end."""
+        return self._blame.hanging
+
+    @property
+    def lost(self) -> Mapping[Reason, int]:
+        """Return over how many objects a worker was lost, by reason."""
+        return self._blame.lost
 
     async def close(self) -> None:
         """End all workers and wait until they are gone."""
@@ -221,7 +254,7 @@ class WorkerPool:
                 return worker
         says = ""
         for _ in range(START_ATTEMPTS):
-            worker = WorkerProcess(memory_limit_bytes=self._memory_limit_bytes)
+            worker = WorkerProcess(memory_limit_bytes=self._memory_limit_bytes, engine=self._engine)
             self._alive.add(worker)
             try:
                 await worker.start()

@@ -119,10 +119,10 @@ class _AlonePrograms:
 
     def source(self, source: str, document: str) -> Result:
         """Run a whole program."""
-        program = self._programs.get(source)
-        if program is None:
-            program = self._programs[source] = self.engine.compile_source(source)
         try:
+            program = self._programs.get(source)
+            if program is None:
+                program = self._programs[source] = self.engine.compile_source(source)
             return program.first(document)
         except ExpressionError as error:
             return {"e": error.message}
@@ -221,7 +221,7 @@ class _Part:
 
 
 def _parts(entries: Sequence[_Entry]) -> list[Sequence[_Entry]]:
-    """Cut the entries where a fused program would become too large; one that has items is a part of its own."""
+    """Cut the entries where a fused program would become too large; one that has items is a part alone."""
     parts: list[list[_Entry]] = []
     size = 0
     for entry in entries:

@@ -11,6 +11,7 @@ from services.mapper.core import MapperCore
 from services.mapper.pool import WorkerPool
 from shared.groups import MAPPER_GROUP
 from shared.log.interface import Log, Subscription
+from shared.lost_records import resync_for
 from shared.mapping_follower import MappingFollower
 from shared.runtime import Consumer
 from shared.service.metrics import ServiceMetrics
@@ -25,8 +26,10 @@ BATCH_RECORDS: Final = 500
 async def open_mapper(log: Log, settings: Settings, metrics: ServiceMetrics) -> AsyncIterator[Running]:
     """Map what comes in the raw topics, by the mapping that the log holds, for the time of the block."""
     identifier = settings.integration.identifier
-    async with WorkerPool(settings.mapper.workers, batch_timeout_s=settings.mapper.batch_timeout_s) as pool:
-        core = MapperCore(log, pool, now=lambda: datetime.now(UTC), identifier=identifier)
+    jq = settings.mapper
+    async with WorkerPool(jq.workers, batch_timeout_s=jq.batch_timeout_s, engine=jq.engine) as pool:
+        watch_expressions(metrics, pool)
+        core = MapperCore(log, pool, now=_now, identifier=identifier)
         follower = MappingFollower(log, identifier)
         consumer = Consumer(
             log,
@@ -37,6 +40,7 @@ async def open_mapper(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
             on_fatal="hold",
             mapping_version=follower.version,
             replay_from=follower.replay_from,
+            on_lost=resync_for(log, identifier, _now),
         )
 
         tasks = [
@@ -44,11 +48,41 @@ async def open_mapper(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
             asyncio.create_task(follower.follow(core.use, consumer.replay), name="following the mapping"),
         ]
         try:
-            yield Running(tasks=tasks, consumers=[consumer], checks=lambda: [_mapping_check(follower)])
+            yield Running(
+                tasks=tasks,
+                consumers=[consumer],
+                checks=lambda: [_mapping_check(follower), _expressions_check(pool)],
+            )
         finally:
             consumer.stop()
             tasks[1].cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def watch_expressions(metrics: ServiceMetrics, pool: WorkerPool) -> None:
+    """Show over how many objects JQ workers were lost, and which expressions do not end."""
+    metrics.counter(
+        "jq_lost_objects",
+        "Objects over which a JQ worker was lost; each is a dead letter.",
+        ("reason",),
+        lambda: {(reason.value,): number for reason, number in pool.lost.items()},
+    )
+    metrics.gauge(
+        "jq_hanging",
+        "1: an expression of the mapping that has proved not to end.",
+        ("topic", "expression"),
+        lambda: {(one.topic, str(one)): 1 for one in pool.hanging},
+    )
+
+
+def _expressions_check(pool: WorkerPool) -> Check:
+    # Not the service's fault, and it goes on: ready all the same.
+    says = "; ".join(f"{one} does not end, over objects of {one.topic}" for one in pool.hanging)
+    return Check("expressions", is_ok=True, detail=says or "all end")
 
 
 def _mapping_check(follower: MappingFollower) -> Check:

@@ -5,6 +5,7 @@ itself: when its input closes, with its mapper where the system can promise that
 answered nothing for longer than it may. So no worker outlives a mapper that was killed.
 """
 
+import contextlib
 import ctypes
 import math
 import mmap
@@ -13,6 +14,7 @@ import resource
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from time import monotonic
 from typing import BinaryIO, Final
 
@@ -32,6 +34,8 @@ from services.mapper.frames import (
 )
 from services.mapper.mapped import Mapped, RawObject
 from services.mapper.objects import ObjectMapper
+from shared.jq_engines import open_engine
+from shared.settings.choices import JqEngine
 
 ALARM_MARGIN_S: Final = 5
 ANSWER_EVERY_S: Final = 0.5
@@ -49,6 +53,7 @@ def main(progress_fd: int, memory_limit_bytes: int, parent_pid: int) -> None:
         parent_pid: The mapper that started it.
     """
     _end_with(parent_pid)
+    _end_first()
     # Python itself sets LC_CTYPE when it starts without a locale.
     os.environ.clear()
     resource.setrlimit(resource.RLIMIT_AS, (memory_limit_bytes, memory_limit_bytes))
@@ -76,6 +81,13 @@ def _end_with(parent_pid: int) -> None:
         sys.exit(1)
 
 
+def _end_first() -> None:
+    """Let the system end this process, and no other, when memory runs short. Source: proc(5)."""
+    # Elsewhere than on Linux there is no such file.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
 def _serve(frames: BinaryIO, output: BinaryIO, progress: mmap.mmap) -> None:
     mapper: ObjectMapper | None = None
     alarm_s = 0
@@ -83,7 +95,7 @@ def _serve(frames: BinaryIO, output: BinaryIO, progress: mmap.mmap) -> None:
         head, rest = received
         if "plan" in head:
             alarm_s = math.ceil(head["deadline_s"]) + ALARM_MARGIN_S
-            mapper = ObjectMapper(head["plan"])
+            mapper = ObjectMapper(head["plan"], open_engine(JqEngine(head["engine"])))
             _write(output, frame({"pid": os.getpid()}))
             continue
         if mapper is None:

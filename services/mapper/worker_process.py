@@ -26,6 +26,7 @@ from services.mapper.frames import (
 from services.mapper.mapped import Mapped, RawObject
 from services.mapper.patience import Patience, Place, WorkerGoneError
 from services.mapper.plan_shape import Plan
+from shared.settings.choices import JqEngine
 
 MEMORY_LIMIT_BYTES: Final = 1024**3
 START_TIMEOUT_S: Final = 60.0
@@ -41,12 +42,15 @@ _MODULE: Final = "services.mapper.worker"
 class WorkerProcess:
     """One worker process; used by one task at a time."""
 
-    def __init__(self, *, memory_limit_bytes: int = MEMORY_LIMIT_BYTES) -> None:
+    def __init__(
+        self, *, memory_limit_bytes: int = MEMORY_LIMIT_BYTES, engine: JqEngine = JqEngine.LIBJQ
+    ) -> None:
         self.plan: Plan | None = None
         """The plan it was given last."""
         self.prepared: set[str] = set()
         """Topics whose part of the plan is compiled."""
         self._memory_limit_bytes = memory_limit_bytes
+        self._engine = engine
         self._process: Process | None = None
         self._progress = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         os.pwrite(self._progress.fileno(), bytes(SHARED_BYTES), 0)
@@ -88,7 +92,7 @@ class WorkerProcess:
         Raises:
             WorkerGoneError: It died over it.
         """
-        await self._ask(frame({"plan": plan, "deadline_s": alarm_s}), START_TIMEOUT_S)
+        await self._ask(frame({"plan": plan, "deadline_s": alarm_s, "engine": self._engine}), START_TIMEOUT_S)
         self.plan = plan
         self.prepared = set()
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from schemas.run import RunResult
+from schemas.run_plan import BlueprintPlan, RunPlan
+from schemas.run_sweep import RunSweep
 from services.fetcher.first_start import FirstStart
 from services.mapper.core import LeftOut
 from services.writer.core import WriterCore
@@ -11,7 +13,6 @@ from shared.sightings import Sightings
 
 FINDINGS_SHOWN = 50
 """Different ways in which values were dropped, and in which they were left as they were."""
-NO_DELETES_PLANNED = "not part of the plan: this release deletes nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +42,11 @@ class Findings:
             result.created_blueprints = list(self.first_start.created)
         else:
             result.plan = self.recorder.plan(self.first_start.created)
-            result.deletes = NO_DELETES_PLANNED
+            _plan_deletes(result.plan, result.sweep)
+
+
+def _plan_deletes(plan: RunPlan, sweep: RunSweep | None) -> None:
+    """Add what a sync would delete: of a run it is the sweep that decides."""
+    for name, one in sweep.blueprints.items() if sweep else ():
+        if one.deleted:
+            plan.blueprints.setdefault(name, BlueprintPlan()).deleted = one.deleted

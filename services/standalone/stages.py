@@ -20,6 +20,8 @@ from shared.sightings import Sightings
 
 MAPPER_BATCH: Final = 500
 WRITER_BATCH: Final = 1000
+WRITER_MEMBERS: Final = 3
+"""Members of the writer's group: one's calls to Port go out while another waits for the last of its batch."""
 STOP_GRACE_S: Final = 1.0
 """How long calls under way may take to end when the stages are stopped."""
 
@@ -32,12 +34,12 @@ class Stages:
 
     Attributes:
         mapper: Consumes the raw topics.
-        writer: Consumes the entity topic.
+        writers: Consume the entity topic, some partitions each.
         tasks: Run until the block ends; one that ends before has failed.
     """
 
     mapper: Consumer
-    writer: Consumer
+    writers: list[Consumer]
     tasks: list[asyncio.Task[None]]
 
 
@@ -56,14 +58,15 @@ async def run_stages(
     Args:
         settings: All settings.
         log: The log.
-        writer_core: The writer.
+        writer_core: The writer, made for `WRITER_MEMBERS`.
         omissions: Takes what is left as it is.
         on_fatal: See `Consumer`.
         on_lost: See `Consumer`.
     """
     identifier = settings.integration.identifier
     follower = MappingFollower(log, identifier)
-    async with WorkerPool(settings.mapper.workers, batch_timeout_s=settings.mapper.batch_timeout_s) as pool:
+    jq = settings.mapper
+    async with WorkerPool(jq.workers, batch_timeout_s=jq.batch_timeout_s, engine=jq.engine) as pool:
         core = MapperCore(
             log,
             pool,
@@ -83,21 +86,24 @@ async def run_stages(
             replay_from=follower.replay_from,
             on_lost=on_lost,
         )
-        writer = Consumer(
-            log,
-            WRITER_GROUP,
-            Subscription.to(ENTITIES.name),
-            writer_core,
-            max_records=WRITER_BATCH,
-            on_fatal=on_fatal,
-            on_lost=on_lost,
-        )
-        tasks = [asyncio.create_task(consumer.run()) for consumer in (mapper, writer)]
+        writers = [
+            Consumer(
+                log,
+                WRITER_GROUP,
+                Subscription.to(ENTITIES.name),
+                writer_core,
+                max_records=WRITER_BATCH,
+                on_fatal=on_fatal,
+                on_lost=on_lost,
+            )
+            for _ in range(WRITER_MEMBERS)
+        ]
+        tasks = [asyncio.create_task(consumer.run()) for consumer in (mapper, *writers)]
         following = asyncio.create_task(follower.follow(core.use, mapper.replay))
         try:
-            yield Stages(mapper, writer, [*tasks, following])
+            yield Stages(mapper, writers, [*tasks, following])
         finally:
             following.cancel()
-            for consumer in (mapper, writer):
+            for consumer in (mapper, *writers):
                 consumer.stop()
             await asyncio.gather(*tasks, following, return_exceptions=True)

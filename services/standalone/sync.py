@@ -9,6 +9,7 @@ from pathlib import Path
 
 from schemas.outcome import FAILING
 from schemas.run import RunResult
+from schemas.run_sweep import SweepMode
 from schemas.topics import COMMANDS, ENTITIES, MAPPING, RUNS, dlq_topic
 from services.fetcher.conductor import Conductor
 from services.fetcher.default_resources import default_blueprints
@@ -20,10 +21,11 @@ from services.fetcher.raw_publisher import RawPublisher
 from services.fetcher.run_book import Surroundings, Watch
 from services.fetcher.run_reader import RunReader
 from services.fetcher.run_requests import new_run_id
+from services.fetcher.sweep.sweeping import make_sweep
 from services.mapper.core import new_omissions
 from services.standalone.clients import Clients, now, open_clients
 from services.standalone.findings import Findings
-from services.standalone.stages import STOP_GRACE_S, run_stages
+from services.standalone.stages import STOP_GRACE_S, WRITER_MEMBERS, run_stages
 from services.writer.core import WriterCore
 from services.writer.planning import PlanRecorder
 from shared.errors import ConfigurationError
@@ -151,6 +153,7 @@ async def _run(
         grace_s=STOP_GRACE_S,
         dry_run=recorder,
         deletes=sync.settings.deletes,
+        members=WRITER_MEMBERS,
     )
     omissions = new_omissions()
     findings = Findings(first_start, omissions, writer, recorder)
@@ -189,11 +192,27 @@ async def _run(
         ),
         list_source=reader.list_source,
         refresh=reader.refresh,
+        sweep=make_sweep(
+            log,
+            clients.port,
+            ask=reader.ask,
+            relist=reader.relist,
+            identifier=identifier,
+            mode=_sweep_mode(sync),
+            now=now,
+        ),
+        port_time=clients.port.time,
         note_listing=authority.note_listing,
     )
     with reader, log_context(run_id=run_id):
         async with run_stages(sync.settings, log, writer, omissions, on_fatal="raise") as running:
             return await conductor.resync(run, mapping, sources, running.tasks)
+
+
+def _sweep_mode(sync: Sync) -> SweepMode:
+    """Return what the sweep does: a dry run deletes nothing, whatever the setting."""
+    mode = SweepMode(sync.settings.deletes.value)
+    return SweepMode.DRY_RUN if sync.dry_run and mode is SweepMode.ON else mode
 
 
 async def _keep(sync: Sync, log: SqliteLog, result: RunResult) -> None:

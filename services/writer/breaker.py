@@ -36,12 +36,14 @@ class Breaker:
 
     Attributes:
         windows: What is committed for each partition of this writer.
-        owned: Number of these partitions.
+        owned: How many of the partitions this process has.
         partitions: Number of all partitions of the topic.
         minute: Minutes since the epoch.
         judged: Deletes of this batch so far, by blueprint.
         passed: Places in the batch of those that passed: what is tried again is not judged again.
         held: Deletes of this batch that did not pass, by blueprint.
+        lanes: The newest breaker of each member of the group in this process, this one among them: they count
+            together.
     """
 
     windows: Collection[DeleteWindow]
@@ -51,6 +53,7 @@ class Breaker:
     judged: Counter[str] = field(default_factory=Counter)
     passed: set[int] = field(default_factory=set)
     held: Counter[str] = field(default_factory=Counter)
+    lanes: Collection["Breaker"] = ()
 
     def judge(self, blueprint: str, places: Sequence[int], entities: int) -> int:
         """Return how many of some deletes pass, the first ones; the others are held.
@@ -74,9 +77,14 @@ class Breaker:
         """Whether some deletes pass however few entities the blueprint has."""
         return self._before(blueprint) + wanted <= self.limit(0)
 
+    def known(self, blueprint: str, minute: int) -> int:
+        """Return how many deletes this breaker knows of in the ten minutes up to a minute."""
+        judged = self.judged[blueprint] if minute - self.minute < WINDOW_MIN else 0
+        return sum(window.number(blueprint, minute) for window in self.windows) + judged
+
     def _before(self, blueprint: str) -> int:
-        earlier = sum(window.number(blueprint, self.minute) for window in self.windows)
-        return earlier + self.judged[blueprint]
+        others = (one for one in self.lanes if one is not self)
+        return sum(one.known(blueprint, self.minute) for one in (self, *others))
 
 
 class Sizes:

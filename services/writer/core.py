@@ -58,6 +58,9 @@ class WriterCore:
         grace_s: How long calls under way may take to end after we were asked to leave.
         dry_run: Takes what would be done; nothing is written to Port.
         deletes: What is done with deletes, live and of sweeps.
+        members: Members of the group in this process. They share the core, so that one's calls go out while
+            another waits for the last ones of its batch; batches of different partitions may be handled side
+            by side.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class WriterCore:
         grace_s: float = 10.0,
         dry_run: Recorder | None = None,
         deletes: Deletes = Deletes.ON,
+        members: int = 1,
     ) -> None:
         self._log = log
         self._port = port
@@ -89,7 +93,7 @@ class WriterCore:
         sizes = Sizes(port, self._now_s)
         self._deleter = Deleter(port, sizes, mode=deletes, concurrency=concurrency)
         self._deletes = deletes
-        self._holds = Holds(self._now_s)
+        self._holds = Holds(self._now_s, members=members)
         self._written = 0
         self._last_written_s = float("-inf")
 
@@ -106,7 +110,7 @@ class WriterCore:
     async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
         """Carry out a batch. See `shared.core.Core.handle`."""
         decoded = [decode(index, record) for index, record in enumerate(batch.records)]
-        work = Chains([None] * len(decoded), self._holds.open(batch.progress.values()))
+        work = Chains([None] * len(decoded), self._holds.open(batch.progress))
         for index, one in enumerate(decoded):
             if isinstance(one, Unreadable):
                 work.ends[index] = failure(Reason.UNREADABLE, one.detail)

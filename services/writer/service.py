@@ -11,36 +11,60 @@ from services.writer.core import WriterCore
 from shared.groups import WRITER_GROUP
 from shared.http.waits import WaitLedger
 from shared.log.interface import Log, Subscription
+from shared.lost_records import resync_for
 from shared.port.opening import open_port
 from shared.runtime import Consumer
 from shared.service.metrics import ServiceMetrics
-from shared.service.readiness import RemoteWatch
+from shared.service.readiness import Check, RemoteWatch
 from shared.service.running import Running
 from shared.settings import Settings
 
 BATCH_RECORDS: Final = 1000
+MEMBERS_ON_A_FILE: Final = 3
+"""Members of the group where they cost nothing: one sends while another waits for its last answers."""
 
 
 @asynccontextmanager
 async def open_writer(log: Log, settings: Settings, metrics: ServiceMetrics) -> AsyncIterator[Running]:
     """Write what comes in `port.entities` to Port for the time of the block."""
     waits = WaitLedger()
+    members = 1 if settings.kafka.servers else MEMBERS_ON_A_FILE
     async with open_port(settings, waits) as port:
-        core = WriterCore(log, port, now=lambda: datetime.now(UTC), concurrency=settings.port.concurrency)
-        consumer = Consumer(
+        core = WriterCore(
             log,
-            WRITER_GROUP,
-            Subscription.to(ENTITIES.name),
-            metrics.meter(core),
-            max_records=BATCH_RECORDS,
-            on_fatal="hold",
+            port,
+            now=lambda: datetime.now(UTC),
+            concurrency=settings.port.concurrency,
+            deletes=settings.deletes,
+            members=members,
         )
+        metered = metrics.meter(core)
+        consumers = [
+            Consumer(
+                log,
+                WRITER_GROUP,
+                Subscription.to(ENTITIES.name),
+                metered,
+                max_records=BATCH_RECORDS,
+                on_fatal="hold",
+                on_lost=resync_for(log, settings.integration.identifier, lambda: datetime.now(UTC)),
+            )
+            for _ in range(members)
+        ]
         metrics.watch_waits(waits)
         metrics.watch_requests(lambda: {"Port": port.requests})
         watch = RemoteWatch("Port", lambda: port.successes, waits)
-        task = asyncio.create_task(consumer.run(), name="writing")
+        tasks = [asyncio.create_task(consumer.run(), name="writing") for consumer in consumers]
         try:
-            yield Running(tasks=[task], consumers=[consumer], checks=lambda: [watch.check()])
+            yield Running(tasks=tasks, consumers=consumers, checks=lambda: [watch.check(), _deletes(core)])
         finally:
-            consumer.stop()
-            await asyncio.gather(task, return_exceptions=True)
+            for consumer in consumers:
+                consumer.stop()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _deletes(core: WriterCore) -> Check:
+    """Say which live deletes the breaker holds: nothing is down, and upserts go on."""
+    held = ", ".join(core.held_blueprints)
+    detail = f"of {held} are held, too many at once; `pagerport release` has them confirmed" if held else ""
+    return Check("deletes", is_ok=True, detail=detail)

@@ -2,23 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import (
-    CommitFailedError,
-    MessageSizeTooLargeError,
-)
+from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.errors import (
     OffsetOutOfRangeError as ClusterOffsetOutOfRangeError,
 )
 from faststream.kafka import KafkaBroker
 
 from schemas.topics import topic_of
-from shared.errors import NotOwnerError
 from shared.log.interface import (
     Assignment,
     AssignmentListener,
@@ -36,9 +32,11 @@ from shared.log.kafka_errors import kafka_errors
 from shared.log.kafka_lanes import Lanes
 from shared.log.kafka_member import KafkaMember
 from shared.log.kafka_reader import KafkaReaders
+from shared.log.kafka_stopping import stop_for_good
 from shared.log.kafka_topics import Difference, KafkaTopics
 from shared.log.metadata_limit import check_metadata
 from shared.log.places import choose_place
+from shared.tasks import all_of
 
 BATCH_BYTES: Final = 512 * 1024
 """Of one request's part for one partition: few round trips on real networks. A larger record goes alone."""
@@ -102,13 +100,12 @@ class KafkaLog:
             choose_place(topic_of(record.topic), record, self._counts[record.topic], next(self._keyless))
             for record in records
         ]
-        try:
-            async with self._errors("appending", timeout_s=self._connection.append_timeout_s):
+        async with self._errors("appending", timeout_s=self._connection.append_timeout_s):
+            try:
                 return await self._open.lanes.send(records, places)
-        except MessageSizeTooLargeError as error:
-            raise ValueError(
-                f"a record has more bytes than its topic on the cluster takes: {error}"
-            ) from None
+            except MessageSizeTooLargeError:
+                topics = ", ".join(sorted({record.topic for record in records}))
+                raise ValueError(f"a record has more bytes than the cluster takes in {topics}") from None
 
     async def read(
         self, positions: Mapping[TopicPartition, int], *, max_records: int, wait_s: float
@@ -180,21 +177,18 @@ class KafkaLog:
         on_cluster = {self._names.on_cluster(place): tuple(_pair(one)) for place, one in offsets.items()}
         if not on_cluster:
             return
-        try:
-            async with self._errors(f"committing for {group}"):
-                consumer = AIOKafkaConsumer(
-                    **self._connection.client_arguments(),
-                    group_id=self._names.group(group),
-                    enable_auto_commit=False,
-                )
-                consumer.assign(list(on_cluster))
-                try:
-                    await consumer.start()
-                    await consumer.commit(on_cluster)
-                finally:
-                    await consumer.stop()
-        except CommitFailedError as error:
-            raise NotOwnerError(f"group {group} has members: only they can commit") from error
+        async with self._errors(f"committing for {group} from outside"):
+            consumer = AIOKafkaConsumer(
+                **self._connection.client_arguments(),
+                group_id=self._names.group(group),
+                enable_auto_commit=False,
+            )
+            consumer.assign(list(on_cluster))
+            try:
+                await consumer.start()
+                await consumer.commit(on_cluster)
+            finally:
+                await stop_for_good(consumer.stop, consumer._client, timeout_s=CLOSE_TIMEOUT_S)
 
     async def assignment(self, group: str, topics: Subscription, listener: AssignmentListener) -> Assignment:
         """Join a group as a new member; returns after the first `on_assigned`.
@@ -318,7 +312,7 @@ class _Parts:
             AIOKafkaConsumer(**arguments, group_id=None, enable_auto_commit=False),
         )
         try:
-            await asyncio.gather(parts.producer.start(), parts.admin.start(), parts.outside.start())
+            await all_of(parts.producer.start(), parts.admin.start(), parts.outside.start())
         except BaseException:
             await parts.close()
             raise
@@ -327,10 +321,12 @@ class _Parts:
     async def close(self) -> None:
         await self.lanes.close()
         await self.readers.close()
-        for end in (self.producer.stop, self.outside.stop, self.admin.close):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                    await end()
+        ends = (
+            (self.producer.stop, self.producer.client),
+            (self.outside.stop, self.outside._client),
+            (self.admin.close, self.admin._client),
+        )
+        await asyncio.gather(*(stop_for_good(*end, timeout_s=CLOSE_TIMEOUT_S) for end in ends))
 
 
 def _refuse_outside(

@@ -12,8 +12,6 @@ from faststream.security import BaseSecurity
 from shared.log.kafka_logging import FastStreamLogger
 from shared.log.kafka_names import KafkaNames
 
-METADATA_MAX_AGE_MS: Final = 5_000
-"""Until a topic that is created later reaches the members that read it."""
 RETRY_BACKOFF_MS: Final = 100
 MAX_POLL_INTERVAL_MS: Final = 30 * 24 * 3600 * 1000
 """Longer than any hold: a batch waits while a remote API is down, and the heartbeats go on by themselves."""
@@ -37,8 +35,11 @@ class KafkaConnection:
         heartbeat_interval_ms: How soon a member hears of a rebalance.
         rebalance_timeout_ms: How long a member may take to finish its batch before a rebalance goes on
             without it.
+        metadata_max_age_ms: How long a topic that is created later may take to reach its readers.
         request_timeout_ms: Longest wait for the answer to one request.
         append_timeout_s: Longest wait for the acknowledgement of one append.
+        commit_timeout_s: Longest wait for a commit, then the batch is handled again. aiokafka itself waits
+            for ever; a commit that comes late after all does no harm, it says what is true.
         connect_timeout_s: How long an unreachable cluster is tried at start.
     """
 
@@ -51,8 +52,10 @@ class KafkaConnection:
     session_timeout_ms: int = 10_000
     heartbeat_interval_ms: int = 1_000
     rebalance_timeout_ms: int = 30_000
+    metadata_max_age_ms: int = 5_000
     request_timeout_ms: int = 30_000
     append_timeout_s: float = 30.0
+    commit_timeout_s: float = 60.0
     connect_timeout_s: float = 60.0
 
     @property
@@ -67,7 +70,7 @@ class KafkaConnection:
             "client_id": self.names.client(self.service),
             "request_timeout_ms": self.request_timeout_ms,
             "retry_backoff_ms": RETRY_BACKOFF_MS,
-            "metadata_max_age_ms": METADATA_MAX_AGE_MS,
+            "metadata_max_age_ms": self.metadata_max_age_ms,
             **parse_security(self.security),
         }
 
@@ -82,7 +85,7 @@ class KafkaConnection:
             client_id=self.names.client(self.service),
             request_timeout_ms=self.request_timeout_ms,
             retry_backoff_ms=RETRY_BACKOFF_MS,
-            metadata_max_age_ms=METADATA_MAX_AGE_MS,
+            metadata_max_age_ms=self.metadata_max_age_ms,
             consumer_only=True,
             # FastStream would create a missing topic with one partition and no compaction.
             allow_auto_create_topics=False,

@@ -14,7 +14,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka import TopicPartition as ClusterPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import CommitFailedError, IllegalStateError
+from aiokafka.errors import IllegalStateError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.annotations import KafkaMessage as InjectedMessage
@@ -32,6 +32,7 @@ from shared.log.interface import (
 from shared.log.kafka_connection import MAX_POLL_INTERVAL_MS, KafkaConnection
 from shared.log.kafka_errors import kafka_errors
 from shared.log.kafka_reader import FETCH_MAX_BYTES, to_record
+from shared.log.kafka_stopping import stop_for_good
 from shared.log.partition_buffer import PartitionBuffer
 
 logger = logging.getLogger(__name__)
@@ -40,8 +41,6 @@ BATCH_RECORDS: Final = 1_000
 """Most records that FastStream hands over at once."""
 EMPTY_POLL_PAUSE_MS: Final = 50
 """FastStream sleeps this long after a poll that brought nothing: the price of a first record."""
-COMMIT_TIMEOUT_S: Final = 60.0
-"""aiokafka itself waits for ever; a commit that comes late after all does no harm, it says what is true."""
 LEAVE_TIMEOUT_S: Final = 10.0
 RANGE_CHECK_INTERVAL_S: Final = 30.0
 """How often a member that gets nothing looks whether the log still reaches its positions."""
@@ -132,9 +131,6 @@ class KafkaMember:
                 timeout_s=self._join_timeout_s,
             ):
                 await self._subscriber.start()
-                if not self._consumer.subscription():
-                    # Nothing matches yet: there is no group to join until something does.
-                    await self._assigned(set())
                 await self._first_assigned.wait()
         except BaseException:
             await self._stop()
@@ -174,13 +170,12 @@ class KafkaMember:
             self._names.on_cluster(place): (committed.offset, committed.metadata)
             for place, committed in offsets.items()
         }
-        try:
-            async with kafka_errors(
-                self._connection.address, f"committing for {self._group}", timeout_s=COMMIT_TIMEOUT_S
-            ):
-                await self._consumer.commit(on_cluster)
-        except (CommitFailedError, IllegalStateError) as error:
-            raise NotOwnerError(f"group {self._group} has given partitions to another member") from error
+        async with kafka_errors(
+            self._connection.address,
+            f"committing for {self._group}",
+            timeout_s=self._connection.commit_timeout_s,
+        ):
+            await self._consumer.commit(on_cluster)
 
     async def leave(self) -> None:
         """Leave the group after `on_revoked` for all that is held."""
@@ -260,21 +255,30 @@ class KafkaMember:
             NotOwnerError: A partition is not ours.
             OffsetOutOfRangeError: A position lies outside the log.
         """
-        self._refuse_foreign(positions)
-        self._drop((self._buffer.places | self._next.keys()) - positions.keys())
-        elsewhere = {place for place, offset in positions.items() if self._next.get(place) != offset}
-        self._drop(elsewhere)
-        doubtful = {place for place in self._fresh if self._buffer.first_offset(place) != positions[place]}
-        self._fresh.clear()
-        if not elsewhere and not doubtful:
-            return
-        # A gap is what compaction leaves. It is a loss when the log now begins behind the position: aiokafka
-        # goes on at the log's start then, and says nothing.
-        await self._check_ranges(elsewhere | doubtful, positions)
-        behind = {place for place in doubtful if (self._buffer.first_offset(place) or 0) < positions[place]}
-        self._drop(behind)
-        for place in elsewhere | behind:
-            self._seek(place, positions[place])
+        while True:
+            self._refuse_foreign(positions)
+            self._drop((self._buffer.places | self._next.keys()) - positions.keys())
+            elsewhere = {place for place, offset in positions.items() if self._next.get(place) != offset}
+            doubtful = {
+                place
+                for place in self._fresh - elsewhere
+                if self._buffer.first_offset(place) != positions[place]
+            }
+            if not elsewhere and not doubtful:
+                self._fresh.clear()
+                return
+            # A gap is what compaction leaves. It is a loss when the log now begins behind the position:
+            # aiokafka goes on at the log's start then, and says nothing.
+            await self._check_ranges(elsewhere | doubtful, positions)
+            self._fresh -= doubtful
+            for place in doubtful:
+                first = self._buffer.first_offset(place)
+                if first is not None and first < positions[place]:
+                    elsewhere.add(place)
+            # Dropped with the seek and not before the wait: FastStream would have brought the next ones.
+            for place in elsewhere:
+                self._drop([place])
+                self._seek(place, positions[place])
 
     async def _check_ranges(
         self, places: Iterable[TopicPartition], positions: Mapping[TopicPartition, int]
@@ -330,16 +334,11 @@ class KafkaMember:
 
     async def _stop(self) -> None:
         self._drop(self._buffer.places)
-        try:
-            async with asyncio.timeout(LEAVE_TIMEOUT_S):
-                await self._subscriber.stop()
-        except TimeoutError:
-            logger.warning("%s: Kafka does not answer; left without a word", self._group)
-        except asyncio.CancelledError:
-            # aiokafka passes on the cancellation of its own tasks.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return
+        if not await stop_for_good(self._subscriber.stop, consumer._client, timeout_s=LEAVE_TIMEOUT_S):
+            logger.warning("%s: left without an answer of Kafka, which will miss this member", self._group)
 
 
 class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
@@ -10,6 +10,7 @@ from aiokafka import TopicPartition as ClusterPartition
 
 from shared.log.interface import Record, TopicPartition
 from shared.log.kafka_names import KafkaNames
+from shared.log.kafka_stopping import stop_for_good
 from shared.log.partition_buffer import PartitionBuffer
 
 FETCH_MAX_BYTES: Final = 16 * 1024 * 1024
@@ -43,9 +44,7 @@ class KafkaReader:
 
     async def stop(self) -> None:
         """Close the connections."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(STOP_TIMEOUT_S):
-                await self._consumer.stop()
+        await stop_for_good(self._consumer.stop, self._consumer._client, timeout_s=STOP_TIMEOUT_S)
 
     async def read(
         self,
@@ -151,9 +150,10 @@ class KafkaReaders:
             auto_offset_reset="none",
             fetch_max_bytes=FETCH_MAX_BYTES,
         )
+        reader = KafkaReader(consumer, self._names)
         try:
             await consumer.start()
         except BaseException:
-            await consumer.stop()
+            await reader.stop()
             raise
-        return KafkaReader(consumer, self._names)
+        return reader

@@ -184,7 +184,8 @@ class KafkaTopics:
             raise sort_error(error, address=self._connection.address, doing=f"creating {topic}")
         raise ConfigurationError(
             "\n".join(
-                f"{topic}: is missing and cannot be created: {describe(error)}" for topic, error in refused
+                f"{topic}: is missing, or hidden from this user, and cannot be created: {describe(error)}"
+                for topic, error in refused
             )
         )
 

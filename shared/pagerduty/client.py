@@ -47,6 +47,9 @@ class Budget(Protocol):
     def refuse(self, scope: str, headers: Mapping[str, str], wait_s: float) -> None:
         """Hear that the server refused a request for its limit: nothing is left for so many seconds."""
 
+    def live(self) -> "Budget":
+        """Return the same budget for requests that go before all others."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
@@ -63,10 +66,6 @@ class Patience:
     first_contact_s: float = 10.0
     stall_timeout_s: float = 600.0
     attempts: int = 8
-
-    def without_end(self) -> "Patience":
-        """Return the patience of an always-on process: an outage is waited for, however long it lasts."""
-        return replace(self, first_contact_s=math.inf, stall_timeout_s=math.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +106,23 @@ class _Request:
         return f"{self.method} {self.path}"
 
 
+@dataclass(slots=True, kw_only=True)
+class _Contact:
+    """What is known of PagerDuty from what was sent to it.
+
+    Attributes:
+        progress_at_s: When a request last went through; before any did, when the first client was made.
+        is_made: Whether it has replied at all.
+        requests: Sent, repetitions included.
+        successes: Served.
+    """
+
+    progress_at_s: float
+    is_made: bool = False
+    requests: int = 0
+    successes: int = 0
+
+
 @dataclass(slots=True)
 class _Try:
     """How it stands with one request."""
@@ -134,6 +150,7 @@ class PagerDutyClient:
         clock: Monotonic seconds.
         sleep: Waits for seconds.
         jitter: Gives a number from 0 to 1.
+        contact: What is known of PagerDuty already; None: nothing.
     """
 
     def __init__(
@@ -151,6 +168,7 @@ class PagerDutyClient:
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
+        contact: "_Contact | None" = None,
     ) -> None:
         self._http = http
         self._base_url = base_url.rstrip("/")
@@ -160,44 +178,44 @@ class PagerDutyClient:
         self._budget = budget
         self._waits = waits
         self._patience = patience or Patience()
+        self._concurrency = concurrency
         self._slots = asyncio.Semaphore(concurrency)
         self._now = now
         self._clock = clock
         self._sleep = sleep
         self._backoff = Backoff(jitter=jitter)
-        self._contacted = False
-        self._successes = 0
-        self._progress_at_s = clock()
-        self.requests = 0
-        """Requests sent so far, repetitions included."""
+        self._contact = contact or _Contact(progress_at_s=clock())
 
-    def beside(self, budget: Budget, *, patience: Patience, concurrency: int) -> "PagerDutyClient":
-        """Return another client of the same account and connections; it counts its own requests.
+    def live(self) -> "PagerDutyClient":
+        """Return the client whose requests go before those of this one, and wait for the end of any outage.
 
-        Args:
-            budget: Its view of the token's budget.
-            patience: How long a request of it is tried for.
-            concurrency: Requests of it in flight at once.
+        They use other slots; what the two have sent and had served is counted together.
         """
         return PagerDutyClient(
             self._http,
             base_url=self._base_url,
             token=self._token,
             user_agent=self._user_agent,
-            budget=budget,
+            budget=self._budget.live(),
             waits=self._waits,
             now=self._now,
-            patience=patience,
-            concurrency=concurrency,
+            patience=replace(self._patience, first_contact_s=math.inf, stall_timeout_s=math.inf),
+            concurrency=self._concurrency,
             clock=self._clock,
             sleep=self._sleep,
             jitter=self._backoff.jitter,
+            contact=self._contact,
         )
+
+    @property
+    def requests(self) -> int:
+        """Return how many requests were sent so far, repetitions included."""
+        return self._contact.requests
 
     @property
     def successes(self) -> int:
         """Return how many requests PagerDuty served so far."""
-        return self._successes
+        return self._contact.successes
 
     @property
     def address(self) -> str:
@@ -295,7 +313,7 @@ class PagerDutyClient:
 
     async def _answers_otherwise(self, state: _Try) -> bool:
         """Whether PagerDuty is there, and only this request fails; a refusal is an answer, too."""
-        if not self._contacted or state.request.path == CHEAPEST_PATH:
+        if not self._contact.is_made or state.request.path == CHEAPEST_PATH:
             return False
         _, reply = await self._ask_once(_Request(method="GET", path=CHEAPEST_PATH, scope=CHEAPEST_PATH))
         return reply.verdict in _ANSWERS
@@ -307,7 +325,7 @@ class PagerDutyClient:
             await self._budget.wait(request.scope)
             async with self._slots:
                 if self._budget.take(request.scope):
-                    self.requests += 1
+                    self._contact.requests += 1
                     return self._now(), await self._send(request)
 
     async def _send(self, request: _Request) -> Reply:
@@ -329,10 +347,10 @@ class PagerDutyClient:
             return judge_failure(error)
         self._budget.observe(request.scope, response.headers)
         reply = judge_response(response)
-        self._contacted = self._contacted or reply.served
+        self._contact.is_made = self._contact.is_made or reply.served
         if reply.verdict is Verdict.OK:
-            self._successes += 1
-            self._progress_at_s = self._clock()
+            self._contact.successes += 1
+            self._contact.progress_at_s = self._clock()
         return reply
 
     async def _back_off(self, state: _Try, reply: Reply) -> None:
@@ -344,13 +362,13 @@ class PagerDutyClient:
             await self._sleep(min(delay_s, left_s))
 
     def _deadline_s(self, state: _Try) -> float:
-        if not self._contacted:
+        if not self._contact.is_made:
             return state.started_s + self._patience.first_contact_s
-        return max(self._progress_at_s, state.started_s) + self._patience.stall_timeout_s
+        return max(self._contact.progress_at_s, state.started_s) + self._patience.stall_timeout_s
 
     def _outage(self, state: _Try, reply: Reply) -> str:
         """Return what to do when nothing has gone through for too long: host, what was asked, next step."""
-        if not self._contacted:
+        if not self._contact.is_made:
             return (
                 f"PagerDuty cannot be reached at {self.address}: {reply.detail}; check {URL_SETTING}, "
                 "the network and its proxy"

@@ -13,6 +13,7 @@ from schemas.outcome import Reason
 from shared.errors import RejectedError, RetryableError
 from shared.port.answer import Answer
 from shared.port.datasource import PRODUCT, ownership_rules
+from shared.port.integration import IntegrationCalls, integration_path
 from shared.port.persistence import Persistence, Weight
 from shared.port.transport import Call, PortTransport
 
@@ -53,6 +54,9 @@ class PortClient:
         transport: Sends them.
         identifier: Integration identifier, by which entities are ours.
         adopt_peer: What Port's own integration wrote under that identifier is ours too.
+
+    Attributes:
+        integration: The calls about our integration object.
     """
 
     def __init__(self, transport: PortTransport, *, identifier: str, adopt_peer: bool = False) -> None:
@@ -60,6 +64,7 @@ class PortClient:
         self._identifier = identifier
         self._ownership = ownership_rules(identifier, adopt_peer=adopt_peer)
         self.redact = transport.redact
+        self.integration = IntegrationCalls(transport, identifier)
 
     @property
     def requests(self) -> int:
@@ -95,7 +100,7 @@ class PortClient:
         """
         if blueprint in {"", ".", ".."} or len(blueprint) > NAME_LIMIT_CHARS:
             return None
-        probe = _integration_path(self._identifier)
+        probe = integration_path(self._identifier)
         return await self._get(_blueprint_path(blueprint), "blueprint", "blueprint", leaving, probe=probe)
 
     async def create_blueprint(self, definition: Mapping[str, Any]) -> bool:
@@ -130,7 +135,7 @@ class PortClient:
         Raises:
             RetryableError: Port fails for this call only.
         """
-        return await self._get(_integration_path(identifier), "integration", "other", None)
+        return await self._get(integration_path(identifier), "integration", "other", None)
 
     async def get_entity(self, blueprint: str, identifier: str) -> dict[str, Any] | None:
         """Return an entity; None: there is none.
@@ -355,9 +360,6 @@ class PortClient:
 def _blueprint_path(blueprint: str) -> str:
     return f"/v1/blueprints/{quote(blueprint, safe='')}"
 
-
-def _integration_path(identifier: str) -> str:
-    return f"/v1/integration/{quote(identifier, safe='')}"
 
 
 def _weight(parts: Sequence[object]) -> Weight:

@@ -61,6 +61,7 @@ class Call:
         weight: What giving it up costs.
         before: The failures of a call that this one does a part of.
         is_question: It asks the same every time: once given up, the next one is soon given up, too.
+        headers: Beside those of every call.
     """
 
     method: str
@@ -71,6 +72,7 @@ class Call:
     weight: Weight = Weight.WHOLE
     before: Persistence | None = None
     is_question: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class PortTransport:
@@ -238,6 +240,7 @@ class PortTransport:
         return Token(f"{scheme} {text}", self._clock() + expires_in_s)
 
     async def _send(self, call: Call, headers: dict[str, str], leaving: asyncio.Event | None) -> Answer:
+        headers.update(call.headers)
         headers["user-agent"] = self._user_agent
         headers["accept"] = "application/json"
         if call.body is not None:

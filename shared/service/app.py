@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import signal
+import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, MutableMapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
@@ -20,7 +21,17 @@ from shared.log.kafka import KafkaLog
 from shared.log.kafka_opening import kafka_connection
 from shared.logs import configure_logs, current_redactor, log_context
 from shared.service.metrics import ServiceMetrics
-from shared.service.probes import LIVE_PATH, METRICS_PATH, READY_PATH, live_route, metrics_route, ready_route
+from shared.service.probes import (
+    LIVE_PATH,
+    METRICS_PATH,
+    READY_PATH,
+    Receive,
+    Send,
+    live_route,
+    metrics_route,
+    ready_route,
+    starting_route,
+)
 from shared.service.process import ServiceProcess
 from shared.service.running import OpenService
 from shared.settings import LogFormat, Settings, load_settings
@@ -74,6 +85,13 @@ class ServiceApp(AsgiFastStream):
             ],
         )
 
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer a request. What only the service itself can answer waits for it: a 404 would be for good."""
+        if scope["type"] == "http" and not self.process.is_open and not self._is_common(scope["path"]):
+            await starting_route(scope, receive, send)
+            return
+        await super().__call__(scope, receive, send)
+
     async def serve(self) -> int:
         """Serve until a signal or a failure, and return the exit code: 0, or 130 after Ctrl-C.
 
@@ -83,27 +101,22 @@ class ServiceApp(AsgiFastStream):
         http = self._settings_of_service.http
         config = uvicorn.Config(
             self,
-            host=http.host,
-            port=http.port,
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=HTTP_STOP_TIMEOUT_S,
         )
-        self._http_server = _Server(config, self.service_name)
-        with log_context(service=self.service_name):
-            try:
-                await self._http_server.serve()
-            except SystemExit as error:
-                # uvicorn's word for an address that is taken; it has logged which.
-                raise self.process.failure or FatalError(
-                    f"cannot listen on {http.host}:{http.port}; is another process there? "
-                    "set OCEAN__HTTP__PORT"
-                ) from error
+        self._http_server = server = _Server(config, self.service_name)
+        with log_context(service=self.service_name), _bound_socket(http.host, http.port) as address:
+            # Before the server starts: what is wrong is then said in our own words.
+            if await server.unless_ended(self.process.connect()):
+                await server.serve(sockets=[address])
+            else:
+                await self.process.log.close()
         if self.process.failure is not None:
             raise self.process.failure
-        return 130 if self._http_server.ended_by == signal.SIGINT else 0
+        return 130 if server.ended_by == signal.SIGINT else 0
 
     async def run(
         self,
@@ -123,6 +136,9 @@ class ServiceApp(AsgiFastStream):
         if self._http_server is not None:
             self._http_server.should_exit = True
 
+    def _is_common(self, path: str) -> bool:
+        return any(path == its_path for its_path, _ in self.routes)
+
     async def _open(self) -> None:
         for path, route in (await self.process.open()).routes:
             self.mount(path, route)
@@ -134,7 +150,22 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, name: str) -> None:
         super().__init__(config)
         self.ended_by: int | None = None
+        self._ended = asyncio.Event()
         self._name = name
+
+    async def unless_ended(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do something before the server runs; False: a signal came first, and it was cancelled."""
+        with self.capture_signals():
+            tasks = asyncio.ensure_future(work), asyncio.ensure_future(self._ended.wait())
+            try:
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                if tasks[0].done():
+                    tasks[0].result()
+                return tasks[0].done()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -153,6 +184,27 @@ class _Server(uvicorn.Server):
         self.force_exit = self.ended_by is not None
         self.ended_by = number
         self.should_exit = True
+        self._ended.set()
+
+
+@contextmanager
+def _bound_socket(host: str, port: int) -> Iterator[socket.socket]:
+    """Yield a socket with the address to listen on, before anything else is begun.
+
+    Raises:
+        FatalError: Another process has the address.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as address:
+        address.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            address.bind((host, port))
+        except OSError as error:
+            raise FatalError(
+                f"cannot listen on {host}:{port}: {error.strerror or error}; is another process there? "
+                "set OCEAN__HTTP__PORT"
+            ) from error
+        yield address
 
 
 def build_app(name: str, open_service: OpenService, *groups: Group) -> ServiceApp:

@@ -33,6 +33,13 @@ def live_route(name: str) -> AsgiApp:
     return live
 
 
+async def starting_route(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG001
+    """Answer that the service has not started yet: whoever asks is to ask again."""
+    headers = [(b"content-length", b"0"), (b"retry-after", b"1")]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
 def ready_route(name: str, checks: Checks) -> AsgiApp:
     """Return the route that says whether the service is ready, check by check: 200, else 503."""
 

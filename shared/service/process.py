@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
-from shared.errors import FatalError, PagerportError
+from shared.errors import FatalError, PagerportError, RetryableError
 from shared.log.interface import TopicPartition
 from shared.log.kafka import KafkaLog
 from shared.log.kafka_opening import connect_within
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 STOP_TIMEOUT_S: Final = 20.0
 """For what a service has in hand; a container gets 30 s by default."""
 LAG_TIMEOUT_S: Final = 2.0
+OPEN_RETRY_S: Final = 1.0
 
 
 class ServiceProcess:
@@ -35,6 +36,7 @@ class ServiceProcess:
         on_failure: Ends the process.
 
     Attributes:
+        log: Connected by `connect`.
         failure: What ended the service, or kept it from starting; None: nothing did.
     """
 
@@ -48,10 +50,11 @@ class ServiceProcess:
         *,
         on_failure: Callable[[], None],
     ) -> None:
+        self.log = log
         self.failure: BaseException | None = None
         self._name = name
         self._settings = settings
-        self._log = log
+        self._is_connected = False
         self._metrics = metrics
         self._open_service = open_service
         self._on_failure = on_failure
@@ -67,29 +70,55 @@ class ServiceProcess:
         )
         metrics.gauge("ready", "1: the check holds, as /health/ready says.", ("check",), self._readiness)
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether the service has started."""
+        return self._running is not None
+
     async def connect(self) -> None:
-        """Connect to Kafka; nothing is served before that.
+        """Connect to Kafka, unless that is done; nothing is served before it.
 
         Raises:
             PagerportError: Kafka cannot be reached for a minute, or refuses us.
         """
+        if self._is_connected:
+            return
         try:
-            await connect_within(self._log)
+            await connect_within(self.log)
         except Exception as error:
             self.failure = error
             raise
+        self._is_connected = True
 
     async def open(self) -> Running:
         """Start the service and return what runs; when it cannot start, the process is ended."""
         try:
-            opened = self._open_service(self._log, self._settings, self._metrics)
-            self._running = await self._held.enter_async_context(opened)
+            running = self._running = await self._open_within()
         except Exception as error:  # noqa: BLE001 - kept, and raised when the server has ended
             self._fail(error)
             return Running()
-        self._watch = asyncio.create_task(self._watch_tasks(self._running.tasks))
+        self._watch = asyncio.create_task(self._watch_tasks(running.tasks))
         logger.info("%s: started", self._name)
-        return self._running
+        return running
+
+    async def _open_within(self) -> Running:
+        """Start the service; a broker that goes away meanwhile is tried as long as one that was never there.
+
+        Raises:
+            PagerportError: The service cannot start.
+        """
+        clock = asyncio.get_running_loop().time
+        limit_s = self.log.connection.connect_timeout_s
+        deadline_s = clock() + limit_s
+        while True:
+            try:
+                opened = self._open_service(self.log, self._settings, self._metrics)
+                return await self._held.enter_async_context(opened)
+            except RetryableError as error:
+                if clock() + OPEN_RETRY_S > deadline_s:
+                    raise FatalError(f"{error}; gave up after {limit_s:g} s") from error
+                logger.warning("%s: %s; trying for %g s", self._name, error, limit_s)
+            await asyncio.sleep(OPEN_RETRY_S)
 
     async def close(self) -> None:
         """Let the service finish what it has in hand and leave its groups."""
@@ -105,7 +134,7 @@ class ServiceProcess:
     def checks(self) -> list[Check]:
         """Return what the service stands on."""
         if self._running is None:
-            address = self._log.connection.address
+            address = self.log.connection.address
             return [Check("started", is_ok=False, detail=f"connecting to Kafka at {address}")]
         now_s = asyncio.get_running_loop().time()
         members = [consumer.membership for consumer in self._running.consumers]
@@ -125,7 +154,7 @@ class ServiceProcess:
 
     async def _read_lag(self, consumer: Consumer) -> None:
         group, offsets = consumer.membership.group, consumer.offsets
-        ends = await self._log.end_offsets(list(offsets))
+        ends = await self.log.end_offsets(list(offsets))
         for known in [labels for labels in self._lags if labels[0] == group]:
             if TopicPartition(known[1], int(known[2])) not in offsets:
                 del self._lags[known]

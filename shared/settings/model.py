@@ -14,6 +14,7 @@ from pydantic_settings import (
 from shared.settings.choices import (
     Deletes,
     EventListenerType,
+    JqEngine,
     LogFormat,
     LogLevel,
     SaslMechanism,
@@ -153,7 +154,8 @@ class LogSettings(_Group):
     """The embedded log's file, and the log lines."""
 
     file: Annotated[
-        Path | None, Field(description="SQLite file of the embedded log. Default: a temporary file.")
+        Path | None,
+        Field(description="SQLite file of the embedded log. Default: a temporary one; `run`: pagerport.db."),
     ] = None
     level: Annotated[LogLevel, LowerCase, Field(description="Least severe log line.")] = LogLevel.INFO
     format: Annotated[LogFormat, LowerCase, Field(description="Log lines for people or machines.")] = (
@@ -239,6 +241,11 @@ class MapperSettings(_Group):
         float,
         Field(gt=0, le=600, description="Patience with JQ: one object may take a sixth of it, at least 1 s."),
     ] = 30.0
+    engine: Annotated[
+        JqEngine,
+        LowerCase,
+        Field(description="`libjq` (jq 1.8), or `pyjq` (jq 1.5; see docs/mapping-engine.md)."),
+    ] = JqEngine.LIBJQ
 
 
 class KafkaSettings(_Group):

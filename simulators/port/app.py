@@ -88,8 +88,13 @@ class PortSimulator(Controlled[PortAction]):
                 return json_answer({"errors": [f"there never was an entity {key[0]}/{key[1]}"]}, 404)
             return json_answer({"versions": versions})
 
+        async def changes(request: Request) -> Response:
+            ordered_by = request.query_params.get("ordered_by", "")
+            return json_answer({"changes": self.catalog.changes(ordered_by)})
+
         return [
             Route("/counters", counters, methods=["GET", "DELETE"]),
+            Route("/changes", changes, methods=["GET"]),
             Route("/entities/{blueprint}/{identifier:path}/history", history, methods=["GET"]),
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal
 
 from simulators.port.answers import not_found
@@ -173,6 +174,40 @@ class Catalog:
             for number, (change, entity) in enumerate(versions, start=1)
         ]
 
+    def changes(self, ordered_by: str = "") -> list[dict[str, object]]:
+        """Gives what happened to each entity that ever was, in numbers.
+
+        `versions` counts everything, `deletes` the deletes, `repeats` the writes that said nothing new, and
+        `falls` those that went back behind an earlier one.
+
+        Args:
+            ordered_by: A property whose values, texts or numbers, tell which of two versions is the newer;
+                empty: there are no falls.
+        """
+        told: list[dict[str, object]] = []
+        for (blueprint, identifier), versions in self._history.items():
+            written = [entity for change, entity in versions if change in {"created", "updated"}]
+            values = [entity.properties.get(ordered_by) for entity in written]
+            told.append(
+                {
+                    "blueprint": blueprint,
+                    "identifier": identifier,
+                    "versions": len(versions),
+                    "deletes": sum(change == "deleted" for change, _ in versions),
+                    "repeats": sum(
+                        before[0] != "deleted"
+                        and after[0] == "updated"
+                        and _say_the_same(before[1], after[1])
+                        for before, after in pairwise(versions)
+                    ),
+                    "falls": sum(
+                        later < earlier
+                        for earlier, later in pairwise([value for value in values if value is not None])
+                    ),
+                }
+            )
+        return told
+
     def counters(self) -> dict[str, int]:
         """Gives the counts of writes by name."""
         return asdict(self.counts)
@@ -230,3 +265,14 @@ class Catalog:
         """Keeps an entity of a state as it is, times and writer included; counts nothing."""
         self._sequence += 1
         self._keep(replace(entity, sequence=self._sequence), None)
+
+
+def _say_the_same(one: StoredEntity, other: StoredEntity) -> bool:
+    return (one.title, one.icon, one.team, one.properties, one.relations, one.is_placeholder) == (
+        other.title,
+        other.icon,
+        other.team,
+        other.properties,
+        other.relations,
+        other.is_placeholder,
+    )

@@ -2,9 +2,11 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -18,62 +20,51 @@ ADDRESS_VARIABLE = "PAGERPORT_TEST_KAFKA"
 REQUIRE_VARIABLE = "PAGERPORT_REQUIRE_KAFKA"
 """Set to 1, a test that would be skipped for want of Kafka fails."""
 
-MakeServer = Callable[[], KafkaServer]
-
 _WHY = "no Kafka: "
-_skipped: pytest.StashKey[dict[str, str]] = pytest.StashKey()
 
 
-def no_kafka(request: pytest.FixtureRequest, why: str) -> None:
+@dataclass(frozen=True, slots=True)
+class SecureKafka:
+    """A broker with TLS, and its private authority."""
+
+    server: KafkaServer
+    certificates: Certificates
+
+
+def no_kafka(why: str) -> NoReturn:
     """Skip the test, or fail it where Kafka is required."""
     if os.environ.get(REQUIRE_VARIABLE) == "1":
         pytest.fail(f"{_WHY}{why} ({REQUIRE_VARIABLE}=1)", pytrace=False)
-    request.config.stash.setdefault(_skipped, {})[request.node.nodeid] = why
     pytest.skip(_WHY + why)
 
 
 @pytest.fixture(scope="session")
-def kafka_source() -> Iterator[str | Exception]:
-    """Yield the servers of the session's Kafka, or why there is none."""
+def kafka_servers() -> Iterator[str]:
+    """Yield the servers of a Kafka that the session's tests share."""
     if address := os.environ.get(ADDRESS_VARIABLE):
         yield address
         return
     with ExitStack() as stack:
         try:
-            found: str | Exception = stack.enter_context(kafka_container())
+            servers = stack.enter_context(kafka_container())
         except NoDockerError as no_docker:
             try:
                 server = KafkaServer(kafka_jars())
-                stack.callback(server.close)
-                server.start()
-                found = server.bootstrap_servers
             except NoJarsError as no_jars:
-                found = RuntimeError(f"{ADDRESS_VARIABLE} is not set, {no_docker}, {no_jars}")
-        yield found
+                no_kafka(f"{ADDRESS_VARIABLE} is not set, {no_docker}, {no_jars}")
+            stack.callback(server.close)
+            server.start()
+            servers = server.bootstrap_servers
+        yield servers
 
 
-@pytest.fixture
-def kafka_servers(request: pytest.FixtureRequest, kafka_source: str | Exception) -> str:
-    """Return the servers of a Kafka that the session's tests share."""
-    if isinstance(kafka_source, Exception):
-        no_kafka(request, str(kafka_source))
-    return str(kafka_source)
-
-
-@pytest.fixture
-def kafka_server_jars(request: pytest.FixtureRequest) -> Path:
-    """Return Kafka's jars, for tests that start a broker of their own in order to kill it."""
+@pytest.fixture(scope="module")
+def own_kafka() -> Iterator[KafkaServer]:
+    """Yield a started broker that the tests of a module may kill; they leave it running."""
     try:
-        return kafka_jars()
+        server = KafkaServer(kafka_jars())
     except NoJarsError as error:
-        no_kafka(request, str(error))
-        raise
-
-
-@pytest.fixture
-def own_kafka(kafka_server_jars: Path) -> Iterator[KafkaServer]:
-    """Yield a started broker that the test may kill."""
-    server = KafkaServer(kafka_server_jars)
+        no_kafka(str(error))
     try:
         server.start()
         yield server
@@ -81,30 +72,27 @@ def own_kafka(kafka_server_jars: Path) -> Iterator[KafkaServer]:
         server.close()
 
 
-@pytest.fixture(scope="session")
-def _certificates() -> Iterator[Certificates | Exception]:
-    with tempfile.TemporaryDirectory() as folder:
+@pytest.fixture(scope="module")
+def secure_kafka() -> Iterator[SecureKafka]:
+    """Yield a started broker with TLS listeners, and what its clients need."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         try:
-            found: Certificates | Exception = make_certificates(Path(folder))
-        except NoCertificatesError as error:
-            found = error
-        yield found
+            certificates = make_certificates(folder)
+            server = KafkaServer(kafka_jars(), certificates=certificates)
+        except (NoJarsError, NoCertificatesError) as error:
+            no_kafka(str(error))
+        stack.callback(server.close)
+        server.start()
+        yield SecureKafka(server, certificates)
 
 
-@pytest.fixture
-def certificates(request: pytest.FixtureRequest, _certificates: Certificates | Exception) -> Certificates:
-    """Return certificates of a private authority."""
-    if isinstance(_certificates, Exception):
-        no_kafka(request, str(_certificates))
-        raise _certificates
-    return _certificates
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say at the end what was not tested."""
-    skipped = config.stash.get(_skipped, {})
-    if skipped:
-        reasons = "; ".join(sorted(set(skipped.values())))
+    texts = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    reasons = [text.partition(_WHY)[2].rstrip("')") for text in texts if _WHY in text]
+    if reasons:
+        whys = "; ".join(sorted(set(reasons)))
         terminalreporter.write_line(
-            f"WARNING: {len(skipped)} tests against a real Kafka were skipped: {reasons}", red=True, bold=True
+            f"WARNING: {len(reasons)} tests against a real Kafka were skipped: {whys}", red=True, bold=True
         )

@@ -1,5 +1,6 @@
 """Runs one Kafka broker on this machine that can be killed, frozen and started again on its data."""
 
+import os
 import shutil
 import signal
 import socket
@@ -44,6 +45,7 @@ class KafkaServer:
         self._group_delay_ms = group_delay_ms
         self._folder = Path(tempfile.mkdtemp(prefix="pagerport-kafka-"))
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         names = ["PLAINTEXT", "CONTROLLER", "SASL"]
         names += ["TLS", "MTLS", "SASLTLS"] if certificates else []
         self._ports = dict(zip(names, _free_ports(len(names)), strict=True))
@@ -92,16 +94,29 @@ class KafkaServer:
             self._format(properties)
         at = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            # A session that is killed takes its broker with it.
-            guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
             memory = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
             self._process = subprocess.Popen(
-                [*guard, *self._java(*memory), "kafka.Kafka", str(properties)],
+                [*self._java(*memory), "kafka.Kafka", str(properties)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+        # However this session ends, its end of the pipe is closed, and the guard ends the broker.
+        self._guard = subprocess.Popen(
+            [
+                "/bin/sh",
+                "-c",
+                'cat; kill -9 "$1"; rm -rf "$2"',
+                "guard",
+                str(self._process.pid),
+                self._folder,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         deadline_s = time.monotonic() + START_TIMEOUT_S
         while STARTED not in self._printed(at):
             if self._process.poll() is not None or time.monotonic() > deadline_s:
@@ -120,6 +135,7 @@ class KafkaServer:
     def freeze(self) -> None:
         """Stop the broker from running while its connections stay open."""
         self._running().send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._running().pid, os.WSTOPPED)
 
     def thaw(self) -> None:
         """Let a frozen broker go on."""
@@ -133,6 +149,9 @@ class KafkaServer:
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:
             return
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
         self._process.send_signal(signal.SIGCONT)
         self._process.send_signal(how)
         try:

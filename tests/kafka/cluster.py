@@ -17,6 +17,7 @@ from shared.log.kafka_names import KafkaNames
 
 HEARTBEAT_MS = 100
 """So that members hear of a rebalance at once."""
+METADATA_MAX_AGE_MS = 500
 SESSION_MS = 6_000
 """The shortest that brokers allow by default."""
 DEADLINE_S = 60.0
@@ -38,6 +39,7 @@ class Cluster:
             "service": "test",
             "session_timeout_ms": SESSION_MS,
             "heartbeat_interval_ms": HEARTBEAT_MS,
+            "metadata_max_age_ms": METADATA_MAX_AGE_MS,
             **changed,
         }
         return KafkaConnection(**chosen)

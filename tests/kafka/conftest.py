@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.kafka.cluster import Cluster
+from tests.unit.conftest import logging_as_it_was
+
+__all__ = ["cluster", "logging_as_it_was"]
 
 pytest.register_assert_rewrite("tests.contract.log_contract")
 

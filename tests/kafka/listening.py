@@ -11,12 +11,24 @@ class Ears:
 
     def __init__(self) -> None:
         self.heard: list[str] = []
+        self._heard = asyncio.Event()
 
     async def on_assigned(self, partitions: frozenset[TopicPartition]) -> None:
-        self.heard.append(f"assigned {len(partitions)}")
+        self._hear(f"assigned {len(partitions)}")
 
     async def on_revoked(self, partitions: frozenset[TopicPartition]) -> None:
-        self.heard.append(f"revoked {len(partitions)}")
+        self._hear(f"revoked {len(partitions)}")
+
+    async def hears(self, news: str) -> None:
+        """Return when these are the latest news."""
+        async with asyncio.timeout(DEADLINE_S):
+            while self.heard[-1:] != [news]:
+                self._heard.clear()
+                await self._heard.wait()
+
+    def _hear(self, news: str) -> None:
+        self.heard.append(news)
+        self._heard.set()
 
 
 async def read_on(

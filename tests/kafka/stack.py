@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from tests.compose_file import ComposeService, read_services
 from tests.pipeline.harness import CLIENT_ID, CLIENT_SECRET, PROGRAM, TOKEN, Stage
 
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 40.0
 POLL_S = 0.1
 HTTP_PORT = "8000"
 """That of every container."""
@@ -44,6 +43,7 @@ class Process:
     arguments: list[str]
     environment: dict[str, str]
     healthcheck: list[str]
+    stop_grace_s: float
     http_port: int
     log: Path
     folder: Path
@@ -59,6 +59,14 @@ class Process:
     def said(self) -> str:
         """Return its log lines."""
         return self.log.read_text(errors="replace")
+
+    @property
+    def memory_bytes(self) -> int:
+        """Return what it holds in memory; 0: it does not run."""
+        if self.process is None or self.process.poll() is not None:
+            return 0
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def start(self) -> None:
         """Start it; its lines are added to those of earlier starts."""
@@ -81,11 +89,24 @@ class Process:
             self.process.wait()
 
     def stop(self) -> int:
-        """End it as Docker does, by SIGTERM, and return its exit code."""
+        """End it as Docker does, by SIGTERM, and return its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: It needs longer than its container is given; it is killed.
+        """
         assert self.process is not None
         self.process.terminate()
+        return self.wait(self.stop_grace_s)
+
+    def wait(self, timeout_s: float) -> int:
+        """Wait until it has ended by itself, and return its exit code.
+
+        Raises:
+            subprocess.TimeoutExpired: It has not; it is killed.
+        """
+        assert self.process is not None
         try:
-            return self.process.wait(STOP_TIMEOUT_S)
+            return self.process.wait(timeout_s)
         finally:
             self.kill()
 
@@ -111,6 +132,8 @@ class Stack:
     processes: dict[str, Process] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     """What the user has set, in the environment or in `.env`."""
+    gateway_port: int = field(default_factory=free_port)
+    """Of the first gateway: what PagerDuty delivers to must be known before it runs."""
 
     def services(self) -> dict[str, ComposeService]:
         """Return the services of the file as this user has set them up."""
@@ -148,14 +171,25 @@ class Stack:
             timeout=START_TIMEOUT_S,
         )
 
-    def start(self, name: str, number: int = 1, **more: str) -> Process:
-        """Start a service; several of one have numbers."""
-        service, http_port = self.services()[name], free_port()
+    def start(
+        self, name: str, number: int = 1, *, arguments: Sequence[str] | None = None, **more: str
+    ) -> Process:
+        """Start a service; several of one have numbers.
+
+        Args:
+            name: Of the service.
+            number: Which of them.
+            arguments: Instead of the container's command.
+            more: Variables of its environment beside its own.
+        """
+        service = self.services()[name]
+        http_port = self.gateway_port if (name, number) == ("gateway", 1) else free_port()
         process = Process(
             name=f"{name}-{number}",
-            arguments=service.arguments,
+            arguments=service.arguments if arguments is None else list(arguments),
             environment=self.environment(service, http_port, more),
             healthcheck=service.healthcheck,
+            stop_grace_s=service.stop_grace_s,
             http_port=http_port,
             log=self.stage.folder / f"{name}-{number}.log",
             folder=self.stage.folder,
@@ -206,7 +240,7 @@ class Stack:
         return ended
 
     def runs(self) -> list[Json]:
-        """Return the results of all runs, the oldest first."""
+        """Return the results of all runs, the newest first."""
         return list(json.loads(self.command("runs", "--json").stdout))
 
     def wait_for_runs(self, number: int, timeout_s: float = 120.0) -> list[Json]:
@@ -219,6 +253,23 @@ class Stack:
 
         self.wait_until(ended, f"{number} runs have ended", timeout_s=timeout_s)
         return found
+
+    def status(self) -> Json:
+        """Return how the installation stands."""
+        return json.loads(self.command("status", "--json").stdout)
+
+    def wait_until_idle(self, timeout_s: float = 120.0) -> Json:
+        """Wait until nothing is left to be handled and no run is open; return how it stands then."""
+        found: list[Json] = []
+
+        def is_idle() -> bool:
+            found[:] = [self.status()]
+            (state,) = found
+            lags = [stage["lag"] for stage in state["stages"].values()]
+            return not any(lags) and "in_hand" not in state and not state["waiting"]
+
+        self.wait_until(is_idle, "the installation is idle", timeout_s=timeout_s)
+        return found[0]
 
     def down(self) -> dict[str, int]:
         """Stop everything in order and return the exit codes."""

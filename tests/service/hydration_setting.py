@@ -24,8 +24,7 @@ from shared.http.waits import WaitLedger
 from shared.log.interface import NewRecord, Record, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.outcome import Outcome
-from shared.pagerduty.client import PagerDutyClient, Patience
-from shared.sources import plan_sources
+from shared.pagerduty.client import PagerDutyClient
 from simulators.pagerduty.app import PagerDutySimulator, create_app
 from tests.service.pagerduty_listing import TOKEN, URL, Time
 
@@ -105,13 +104,12 @@ class HydrationBench:
         )
         self.waits = WaitLedger(time.clock)
         self.http = build_client(user_agent="unused", transport=httpx.ASGITransport(self.simulator))
-        self.budget = RateBudget(self.waits, clock=time.clock, sleep=time.sleep)
         self.client = PagerDutyClient(
             self.http,
             base_url=URL,
             token=TOKEN,
             user_agent="pagerport/0/bench/exporter",
-            budget=self.budget,
+            budget=RateBudget(self.waits, clock=time.clock, sleep=time.sleep),
             waits=self.waits,
             now=time.now,
             clock=time.clock,
@@ -123,7 +121,7 @@ class HydrationBench:
         self.core = self.make_core()
 
     def make_core(self, *, patience_s: float = 2.0, publisher: RawPublisher | None = None) -> HydrationCore:
-        live = self.client.beside(self.budget.live(), patience=Patience().without_end(), concurrency=10)
+        live = self.client.live()
         enrichment = LiveEnrichment(live, now=self.time.now, concurrency=10)
         return HydrationCore(
             self.log,
@@ -193,8 +191,7 @@ async def hydration(
     """Hold a bench for the time of the block."""
     time = Time()
     log = await SqliteLog.temporary()
-    topics = [source.topic for source in plan_sources(config, now=time.now())]
-    await log.create_topics([WEBHOOKS.name, DLQ, *topics, *map(dlq_topic, [*topics, "port.entities"])])
+    await log.create_topics([WEBHOOKS.name, DLQ, dlq_topic("port.entities")])
     bench = HydrationBench(log, account, config, time)
     bench.leaving = asyncio.Event()
     try:

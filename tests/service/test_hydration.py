@@ -1,6 +1,7 @@
 """Tests that an event brings its object as a resync would, and what follows where it cannot be had."""
 
 import asyncio
+import sqlite3
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from schemas.mapping import MappingFile
 from schemas.outcome import Reason
 from schemas.refresh_request import RefreshCause
 from services.fetcher.enrichment.run_enrichment import RunEnrichment
+from services.fetcher.hydration.live_enrichment import LiveEnrichment
 from services.fetcher.listing import list_source
 from services.mapper.mapped import RawObject
 from services.mapper.objects import ObjectMapper
@@ -153,6 +155,69 @@ async def test_who_is_on_call_is_read_again_after_a_minute_and_not_before() -> N
         assert bench.gets(f"/services/{object_id}") == 3
 
 
+async def test_analytics_whose_quota_is_spent_are_not_asked_for_again_within_the_hour() -> None:
+    held = account(services=1)
+    async with hydration(held, enriched_mapping()) as bench:
+        (object_id,) = held["services"]
+        path = "/analytics/metrics/incidents/services"
+        spent = {"daily-ratelimit-remaining": "-1"}
+        bench.script({"match": {"path": path}, "action": {"status": 429, "headers": spent, "body": {}}})
+        asked = []
+        for pause_s in (0, 1000, 1000, 2000):
+            bench.time.seconds += pause_s
+            await bench.send(webhook_record(service_event(object_id)))
+            await bench.settle()
+            asked.append(bench.gets(path))
+        assert asked == [1, 1, 1, 2]
+        assert {headers_of(one).omitted for one in await bench.raw(SERVICES)} == {("__analytics",)}
+
+
+async def test_enrichment_in_use_stays_open_when_a_fresh_one_is_begun() -> None:
+    held = account(services=2)
+    config = enriched_mapping()
+    sources = plan_sources(config, now=NOW)
+    async with hydration(held, config) as bench:
+        live = LiveEnrichment(bench.client, now=bench.time.now, concurrency=1)
+        row = dict(next(iter(held["services"].values())))
+        with live.hold(sources) as old:
+            bench.time.seconds += 61
+            with live.hold(sources) as fresh:
+                assert fresh is not old
+            enricher = old.of(sources[0])
+            assert enricher is not None
+            assert await enricher.enrich([(row["id"], row)]) == {}
+        live.close()
+        for closed in (old, fresh):
+            enricher = closed.of(sources[0])
+            assert enricher is not None
+            with pytest.raises(sqlite3.ProgrammingError):
+                await enricher.enrich([(row["id"], row)])
+
+
+async def test_new_mapping_is_followed_from_its_first_event_on() -> None:
+    held = account(services=1)
+    (object_id,) = held["services"]
+    async with hydration(held, enriched_mapping()) as bench:
+        for version, config in enumerate(
+            (mapping(("users", {})), mapping(("services", {})), enriched_mapping()), start=1
+        ):
+            bench.mapping = in_force(config, version)
+            await bench.send(webhook_record(service_event(object_id)))
+            await bench.settle()
+        keys = [set(orjson.loads(one.value or b"")) for one in await bench.raw(SERVICES)]
+        assert ["__oncall_user" in one for one in keys] == [False, True]
+        assert bench.core.counters.unwanted == 1
+
+
+async def test_record_that_was_committed_is_forgotten() -> None:
+    held = account(services=1)
+    async with hydration(held, mapping(("services", {}))) as bench:
+        await bench.send(*[webhook_record(service_event(next(iter(held["services"]))))] * 3)
+        for start, received in ((0, 3), (0, 3), (2, 3), (0, 5)):
+            assert None not in await bench.hand_in(start=start)
+            assert bench.core.counters.received == received
+
+
 async def test_every_source_of_a_kind_gets_the_object_for_one_request() -> None:
     held = account(services=2)
     first, second = held["services"]
@@ -164,6 +229,30 @@ async def test_every_source_of_a_kind_gets_the_object_for_one_request() -> None:
         await bench.settle()
         assert [sorted(await bench.rows(topic)) for topic in topics] == [sorted([first, second]), [first], []]
         assert (bench.gets(f"/services/{first}"), bench.gets(f"/services/{second}")) == (1, 1)
+
+
+async def test_source_gets_no_enrichment_that_only_another_one_of_its_kind_reads() -> None:
+    held = account(services=1)
+    (object_id,) = held["services"]
+
+    def entry(months: int, key: str) -> dict[str, Any]:
+        properties = {"analytics": ".__analytics", "more": f".{key}"}
+        mappings = {"identifier": ".id", "blueprint": '"thing"', "properties": properties}
+        return {
+            "kind": "services",
+            "selector": {"analyticsMonthsPeriod": months, "includeCustomFields": True},
+            "port": {"entity": {"mappings": mappings}},
+        }
+
+    config = MappingFile.model_validate(
+        {"resources": [entry(3, "__custom_fields"), entry(6, "__oncall_user")]}
+    )
+    async with hydration(held, config) as bench:
+        await bench.send(webhook_record(service_event(object_id)))
+        await bench.settle()
+        for source in plan_sources(config, now=NOW):
+            assert await bench.rows(source.topic) == await listed_rows(bench, source.topic)
+        assert bench.gets(f"/services/{object_id}") == 1
 
 
 async def test_object_that_only_a_filter_of_pagerduty_keeps_out_is_not_published() -> None:
@@ -208,6 +297,18 @@ async def test_object_that_left_a_filter_takes_its_entity_with_it(
         assert orjson.loads(change.value)["reason"] == "selector"
 
 
+async def test_object_far_down_a_filtered_list_is_found_there() -> None:
+    held = account(users=250)
+    for user in held["users"].values():
+        user["name"] = "Alike"
+    last = list(held["users"])[-1]
+    async with hydration(held, mapping(("users", {"query": "alike"}))) as bench:
+        await bench.send(request_record("users", last))
+        assert await bench.hand_in() == [DONE]
+        assert list(await bench.rows("pagerduty.raw.users")) == [last]
+        assert bench.gets("/users") == 3
+
+
 async def test_kind_that_no_entry_wants_costs_no_request() -> None:
     async with hydration(account(services=1), mapping(("users", {}))) as bench:
         await bench.send(*[webhook_record(incident_event("PX"))] * 3)
@@ -236,9 +337,12 @@ async def test_incident_that_is_not_found_is_not_visible_and_never_deleted() -> 
         assert bench.time.slept == [1.0, 2.0, 4.0]
 
 
-async def test_service_that_is_not_found_after_short_retries_is_deleted() -> None:
+@pytest.mark.parametrize(("event_type", "slept"), [("created", [1.0, 2.0, 4.0]), ("updated", [1.0])])
+async def test_service_that_is_not_found_after_short_retries_is_deleted(
+    event_type: str, slept: list[float]
+) -> None:
     async with hydration(account(), mapping(("services", {}))) as bench:
-        await bench.send(webhook_record(service_event("PGONE01")))
+        await bench.send(webhook_record(service_event("PGONE01", f"service.{event_type}")))
         await bench.settle()
         (record,) = await bench.raw(SERVICES)
         found = headers_of(record)
@@ -248,7 +352,8 @@ async def test_service_that_is_not_found_after_short_retries_is_deleted() -> Non
             "type": "service",
             "summary": "from the event",
         }
-        assert (bench.gets("/services/PGONE01"), bench.core.counters.deleted) == (4, 1)
+        assert (bench.gets("/services/PGONE01"), bench.core.counters.deleted) == (len(slept) + 1, 1)
+        assert bench.time.slept == slept
 
 
 async def test_service_that_is_found_late_is_published() -> None:
@@ -441,6 +546,9 @@ async def test_who_does_not_lead_publishes_nothing_and_says_so() -> None:
         assert await bench.rows(SERVICES) == await listed_rows(bench, SERVICES)
 
 
+NO_LETTERS = ("nonsense", "port.entities/0/0", "dlq.nothing/0/0", "dlq.port.entities/7/0")
+
+
 async def open_letter(bench: HydrationBench, offset: int = 3) -> str:
     """Leave a dead letter of the writer and return its address."""
     original = Record("port.entities", 0, offset, 0, b"thing/P1", b"{}", ())
@@ -477,7 +585,7 @@ async def test_refresh_publishes_the_object_and_closes_the_letters(
     held = account(users=2)
     first, _ = held["users"]
     async with hydration(held, mapping(("users", {}))) as bench:
-        letters = [await open_letter(bench), "dlq.port.entities/0/99", "nonsense", "port.entities/0/0"]
+        letters = [await open_letter(bench), "dlq.port.entities/0/99", *NO_LETTERS]
         await bench.send(request_record("users", first, cause, letters))
         assert await bench.hand_in() == [DONE]
         assert list(await bench.rows("pagerduty.raw.users")) == [first]

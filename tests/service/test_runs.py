@@ -32,6 +32,10 @@ def told(run: RunResult) -> tuple[str, RunState, int, list[str], list[str]]:
     return run.type, run.state, run.mapping_version, run.asked_by, run.only_kinds
 
 
+def fetched(run: RunResult) -> dict[str, int]:
+    return {kind: one.fetched for kind, one in run.kinds.items()}
+
+
 async def test_first_start_lists_everything_and_fills_the_catalog(here: Installation) -> None:
     async with here.running():
         (run,) = await here.until_ended(1)
@@ -69,9 +73,7 @@ async def test_mapper_that_is_replaced_in_the_middle_of_a_replay_changes_nothing
         (first, second) = await here.until_ended(2)
         await mapper.stop()
     assert told(second) == ("replay", RunState.COMPLETED, 2, ["mapping"], [])
-    assert {kind: one.fetched for kind, one in second.kinds.items()} == {
-        kind: one.fetched for kind, one in first.kinds.items()
-    }
+    assert fetched(second) == fetched(first)
     assert await asyncio.to_thread(here.differences, OTHER) == []
 
 
@@ -209,6 +211,7 @@ async def test_replay_that_its_fetcher_left_goes_on_with_the_same_version(here: 
     assert here.requests_to_pagerduty() == before
     assert (runs[1].run_id, runs[1].attempt, runs[1].noted) == (left.run_id, 2, left.noted)
     assert told(runs[1]) == ("replay", RunState.COMPLETED, 2, ["mapping"], [])
+    assert fetched(runs[1]) == fetched(runs[0])
     assert await asyncio.to_thread(here.differences, OTHER) == []
 
 
@@ -250,6 +253,7 @@ async def test_broken_mapping_is_refused_and_the_last_good_one_stays(here: Insta
     async with here.writer(), FetcherService(here.parts(load=load)) as service:
         await here.until_ended(1)
         is_broken = True
+        await here.until(lambda _: service.mapping_problem != "")
         await here.command(CommandType.RESYNC, "users")
         runs = await here.until_ended(2)
         assert service.mapping_problem == "mapping.yaml:3:1: resources[0].kind: is missing; add it"
@@ -270,3 +274,53 @@ async def test_kind_that_the_mapping_does_not_have_fails_its_run_alone(here: Ins
         (RunState.COMPLETED, ""),
     ]
     assert runs[2].warnings == ["no entry of the mapping has the kind schedules"]
+
+
+REFUSED = {"match": {"path": "/.*"}, "action": {"status": 401}}
+
+
+async def test_refused_token_holds_the_run_and_it_goes_on_once_it_is_taken_again(here: Installation) -> None:
+    here.pagerduty.script.replace([REFUSED])
+    async with here.running() as service:
+        (held,) = await here.until(lambda runs: bool(runs) and bool(runs[0].error))
+        await here.until(lambda _: "OCEAN__INTEGRATION__CONFIG__TOKEN" in service.held)
+        assert (held.ended, held.attempt) == (False, 1)
+        assert "OCEAN__INTEGRATION__CONFIG__TOKEN" in held.error
+        here.pagerduty.script.replace([])
+        # It would be tried again in a minute; whoever asks for something has it tried at once.
+        await here.command(CommandType.RESYNC, "users")
+        runs = await here.until_ended(2)
+        assert service.held == ""
+    assert [(run.run_id == held.run_id, run.state, run.attempt, run.error) for run in runs] == [
+        (True, RunState.COMPLETED, 2, ""),
+        (False, RunState.COMPLETED, 1, ""),
+    ]
+
+
+async def test_run_that_is_held_can_be_stopped(here: Installation) -> None:
+    here.pagerduty.script.replace([REFUSED])
+    async with here.running() as service:
+        await here.until(lambda _: service.held != "")
+        stop = await here.command(CommandType.STOP)
+        runs = await here.until(lambda runs: runs[0].ended)
+    assert (runs[0].state, runs[0].commands) == (RunState.INTERRUPTED, [stop])
+
+
+async def test_stop_without_a_run_ends_nothing_that_comes_later(here: Installation) -> None:
+    async with here.running():
+        await here.until_ended(1)
+        await here.command(CommandType.STOP)
+        await here.command(CommandType.RESYNC, "teams")
+        runs = await here.until_ended(2)
+    assert [run.state for run in runs] == [RunState.COMPLETED, RunState.COMPLETED]
+
+
+async def test_replay_begins_at_the_last_complete_listing() -> None:
+    async with installation(SPINE.replace("kind: incidents", "kind: priorities")) as here, here.running():
+        await here.until_ended(1)
+        await here.command(CommandType.RESYNC)
+        await here.until_ended(2)
+        await here.command(CommandType.REPLAY)
+        (_, second, replay) = await here.until_ended(3)
+    assert replay.type == "replay"
+    assert fetched(replay) == fetched(second)

@@ -12,7 +12,7 @@ from schemas.webhook_event import EVENT_KINDS
 from services.fetcher.subscription.care import Looked, SubscriptionCare
 from services.fetcher.subscription.found import wanted_subscription
 from services.fetcher.subscription.plan import Verdict
-from services.fetcher.subscription.watch import SubscriptionWatch
+from services.fetcher.subscription.watch import subscription_watch
 from shared.errors import FatalError, RetryableError
 from shared.settings import Settings
 from shared.webhook_token import installation_tokens
@@ -262,6 +262,16 @@ async def test_creation_whose_answer_was_lost_leaves_one_subscription_after_the_
     assert (after_the_first, len(one.held), looked.verdict) == (2, 1, Verdict.NOTHING)
 
 
+async def test_delete_whose_answer_was_lost_is_done() -> None:
+    async with stage() as one:
+        one.add("PBYHAND")
+        one.app.script.replace([{"match": {"method": "DELETE"}, "times": 1, "action": {"drop": "mid_body"}}])
+        looked = await one.look()
+        statuses = [request.status for request in one.app.log.requests if request.method == "DELETE"]
+
+    assert (looked.is_well, "PBYHAND" in one.held, statuses) == (True, False, [None, 404])
+
+
 async def test_token_without_the_right_is_said_with_what_to_do() -> None:
     async with stage() as one:
         body = {"error": {"message": "Access Denied", "code": 2010}}
@@ -335,7 +345,8 @@ async def test_watch_looks_again_and_says_each_trouble_once(caplog: pytest.LogCa
                 raise EOFError
 
         one.app.service.credentials.account_tokens = set()
-        watch = SubscriptionWatch(one.care(), sleep)
+        watch = subscription_watch(one.chosen, one.client.client, one.catch_up, sleep)
+        assert watch is not None
         with pytest.raises(EOFError):
             await watch.run()
 
@@ -354,3 +365,8 @@ async def test_list_that_is_refused_is_fatal_for_the_look() -> None:
             FatalError, match=r"does not list webhook subscriptions: .*webhook_subscriptions\.read"
         ):
             await one.look()
+
+
+async def test_without_a_public_address_there_is_nothing_to_watch() -> None:
+    async with stage(settings()) as one:
+        assert subscription_watch(one.chosen, one.client.client, one.catch_up, one.client.time.sleep) is None

@@ -104,7 +104,12 @@ class WriterSetting:
 
 @asynccontextmanager
 async def writer_setting(
-    *, dry_run: Any = None, search_chunk: int = 100, deletes: Deletes = Deletes.ON, **options: Any
+    *,
+    dry_run: Any = None,
+    search_chunk: int = 100,
+    deletes: Deletes = Deletes.ON,
+    members: int = 1,
+    **options: Any,
 ) -> AsyncIterator[WriterSetting]:
     async with port_setting(**options) as setting:
         log = await SqliteLog.temporary()
@@ -121,6 +126,7 @@ async def writer_setting(
                 grace_s=5.0,
                 dry_run=dry_run,
                 deletes=deletes,
+                members=members,
             )
             yield WriterSetting(setting, core, log)
         finally:

@@ -232,48 +232,39 @@ async def test_refused_live_request_waits_as_any_other() -> None:
     assert (live.take("/incidents/{id}"), budget.take("/users")) == (False, False)
 
 
-async def test_live_request_goes_before_all_that_wait() -> None:
-    budget, live, time = make_with_live(per_minute=20)
-    sent: list[str] = []
-
-    async def resync() -> None:
-        for _ in range(40):
-            await spend(budget)
-            sent.append("resync")
-            await asyncio.sleep(0)
-
-    async def event() -> None:
-        await asyncio.sleep(0)
-        for _ in range(25):
-            await spend_live(live)
-            sent.append("live")
-
-    async def sleep(seconds: float) -> None:
-        await asyncio.sleep(0)
-        time.seconds += min(seconds, 0.5)
-
-    budget._sleep = sleep  # the clock moves in small steps, so that both wait side by side
-    await asyncio.gather(resync(), event())
-    assert sent[sent.index("live") :][:25] == ["live"] * 25
-    assert sent.count("resync") == 40
+def test_steady_live_requests_soon_wait_no_more_beside_a_resync_that_takes_all_it_can() -> None:
+    budget, live, time = make_with_live()
+    waiting, longest = 0, [0] * 10
+    sent: list[float] = []
+    others = 0
+    for tick in range(10 * 60 * 10):
+        time.seconds = tick / 10
+        waiting += tick % 2  # five a second
+        while waiting and live.take("/incidents/{id}"):
+            waiting -= 1
+            sent.append(time.seconds)
+        for _ in range(10):
+            if budget.take("/users"):
+                others += 1
+                sent.append(time.seconds)
+        minute = int(time.seconds // 60)
+        longest[minute] = max(longest[minute], waiting)
+    assert longest[4:] == [0] * 6
+    assert most_in_a_minute(sent) <= 960
+    assert others >= 10 * (960 - 300 - 48 - 48)
 
 
 async def test_live_request_held_by_its_own_operation_holds_up_no_other() -> None:
-    budget, live, time = make_with_live()
+    budget, live, _ = make_with_live()
     live.refuse("/oncalls", {"ratelimit-limit": "960"}, 0)
     live.refuse("/oncalls", {"ratelimit-limit": "10"}, 30)
-    waiting = asyncio.create_task(live.wait("/oncalls"))
-    woken = asyncio.Event()
+    assert (live.take("/oncalls"), live.take("/users"), budget.take("/users")) == (False, True, True)
 
-    async def sleep(_: float) -> None:
-        await woken.wait()
-        time.seconds += 40
 
-    budget._sleep = sleep
-    await asyncio.sleep(0)
+def test_a_limit_of_one_is_for_all() -> None:
+    budget, live, _ = make_with_live(per_minute=1)
     assert budget.take("/users")
-    woken.set()
-    await waiting
+    assert not live.take("/users")
 
 
 @settings(max_examples=40, deadline=None)

@@ -177,7 +177,7 @@ def test_letter_is_shown_with_failure_headers_and_body(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("dlq", "list"), "which log file? give --log FILE"),
+        (("dlq", "list"), "there is no log file pagerport.db; give --log FILE"),
         (("dlq", "list", "--log", "none.sqlite"), "none.sqlite"),
         (("dlq", "list", "--log", "none.sqlite"), "give the file that a sync named, with --log FILE"),
         (("dlq", "list", "--log", "all.yaml"), "all.yaml is not a pagerport log; give the file that the"),

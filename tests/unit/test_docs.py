@@ -105,7 +105,7 @@ def test_make_targets_that_are_named_exist(file: Path) -> None:
 def test_every_make_target_is_documented_in_the_readme() -> None:
     assert {
         *("help", "setup", "demo", "test", "check", "fmt", "clean"),
-        *("bench", "bench-memory", "bench-limit"),
+        *("bench", "bench-memory", "bench-limit", "bench-mapping", "torture-mapping"),
     } == TARGETS
     assert {one for one in TARGETS if f"make {one}" not in (ROOT / "README.md").read_text()} == set()
 

@@ -109,7 +109,11 @@ def test_event_asks_for_the_incident_or_service_it_is_about(event_type: str) -> 
     else:
         body = reference
     assert read_event(event_type, data) == Trigger(
-        kind=kind, object_id=object_id, body=body, is_deleted=event_type == "service.deleted"
+        kind=kind,
+        object_id=object_id,
+        body=body,
+        is_new=event_type in {"incident.triggered", "service.created"},
+        is_deleted=event_type == "service.deleted",
     )
 
 

@@ -56,10 +56,11 @@ def test_job_put_back_goes_first_and_takes_what_came_meanwhile() -> None:
     work.add(record(0), trigger("P1"))
     work.add(record(1), trigger("P2"))
     job = begun(work)
-    work.add(record(2), trigger("P1", is_deleted=True))
+    work.add(record(2), trigger("P1", is_deleted=True, is_new=True, cause=RefreshCause.RELEASE))
     work.put_back(job)
     again = begun(work)
-    assert (again.object_id, again.records, again.is_deleted) == ("P1", [(0, 0), (0, 2)], True)
+    assert (again.object_id, again.records) == ("P1", [(0, 0), (0, 2)])
+    assert (again.is_deleted, again.is_new, again.has_events, again.is_confirmed) == (True,) * 4
     assert begun(work).object_id == "P2"
 
 
@@ -87,6 +88,13 @@ def test_job_knows_the_most_that_its_records_say() -> None:
         False,
     )
     assert job.letters == {"dlq.a/0/1": RefreshCause.RELEASE, "dlq.a/0/2": RefreshCause.HEAL}
+
+
+def test_object_that_was_said_to_be_gone_stays_gone() -> None:
+    work = Worklist()
+    work.add(record(0), trigger(is_deleted=True))
+    work.add(record(1), trigger())
+    assert begun(work).is_deleted
 
 
 def test_oldest_record_is_the_oldest_that_is_not_settled() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from schemas.kind_names import KIND_NAMES
 from shared.errors import ConfigurationError
 from shared.kinds import KINDS, Form, Paging, kind_named
 from shared.object_ids import of_field, of_license_allocation, of_oncall, of_text
@@ -123,3 +124,7 @@ def test_ids_of_rows_without_one_of_their_own() -> None:
     assert of_text({}) is None
     assert of_license_allocation({"user": {"id": "PU"}, "license": {"id": "PL"}}) == "PU"
     assert of_license_allocation({"user": None}) is None
+
+
+def test_editors_are_offered_the_kinds_that_there_are() -> None:
+    assert tuple(KINDS) == KIND_NAMES

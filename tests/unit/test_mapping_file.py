@@ -102,7 +102,9 @@ def test_the_webhook_format_is_read_with_and_without_root(root: str) -> None:
 
     assert [webhook.blueprint for webhook in loaded.config.webhook_mappings] == ["x"]
     assert "webhookMappings[0].blueprint" in loaded.places
-    assert check_mapping(loaded) == []
+    (problem,) = check_mapping(loaded)
+    assert (problem.severity, problem.path) == ("warning", "webhookMappings")
+    assert problem.message.startswith("is all there is: entities are made of events as they come")
 
 
 @pytest.mark.parametrize(
@@ -275,6 +277,31 @@ def test_a_mapping_without_entries_is_refused_by_a_sync_in_the_words_of_the_chec
         require_entries(loaded)
 
     assert lines_of("resources: []") == [f"error {raised.value}"]
+
+
+def test_a_mapping_of_events_only_is_not_refused() -> None:
+    require_entries(parse_mapping("- blueprint: x\n  entity: {identifier: .body.id}\n", "m.yaml"))
+
+
+def test_properties_may_be_called_like_the_parts_of_an_entry() -> None:
+    lines = ["status: .status", "query: '\"x\"'", "filter: 'false'", "identifier: .teams"]
+
+    assert lines_of(changed("status: .status", "\n            ".join(lines))) == []
+
+
+def test_a_constant_identifier_of_an_event_is_an_entity_for_all_of_them() -> None:
+    text = "- blueprint: x\n  entity: {identifier: '\"y\"'}\n"
+
+    assert lines_of(text)[1:] == [
+        "warning m.yaml:2:24: webhookMappings[0].entity.identifier: is the same for every object: "
+        "all become one entity"
+    ]
+
+
+def test_a_blueprint_that_events_only_delete_from_may_be_made_of_objects() -> None:
+    deleting = "\n- blueprint: pagerdutyIncident\n  operation: delete\n  entity: {identifier: .body.id}\n"
+
+    assert lines_of(f"{SOUND}webhookMappings:{deleting}") == []
 
 
 M = "resources[0].port.entity.mappings"

@@ -58,7 +58,7 @@ def test_last_version_published_is_the_newest_asked_for(drawn: list[Flight]) -> 
             if flight.published == tick:
                 for key in flight.keys:
                     if newest.admits(key, at(flight.asked)):
-                        newest.note(key, at(flight.asked), single=flight.single)
+                        newest.note(key, at(flight.asked))
                         published[key].append(flight.asked)
                 newest.end(tokens[number])
     for key, versions in published.items():
@@ -72,7 +72,7 @@ def test_live_change_is_forgotten_when_no_older_page_is_in_flight() -> None:
     newest = NewestWins()
     old, young = newest.begin_page(at(0)), newest.begin_page(at(2))
     single = newest.begin_single([KEYS[0]])
-    newest.note(KEYS[0], at(1), single=True)
+    newest.note(KEYS[0], at(1))
     newest.end(single)
     assert (len(newest), newest.admits(KEYS[0], at(0)), newest.admits(KEYS[0], at(2))) == (1, False, True)
     newest.end(old)
@@ -84,8 +84,8 @@ def test_live_change_is_forgotten_when_no_older_page_is_in_flight() -> None:
 def test_pages_alone_leave_nothing_in_memory() -> None:
     newest = NewestWins()
     first, second = newest.begin_page(at(0)), newest.begin_page(at(1))
-    newest.note(KEYS[0], at(1), single=False)
-    newest.note(KEYS[1], at(2), single=False)
+    newest.note(KEYS[0], at(1))
+    newest.note(KEYS[1], at(2))
     assert len(newest) == 0
     newest.end(first)
     newest.end(second)
@@ -94,5 +94,6 @@ def test_pages_alone_leave_nothing_in_memory() -> None:
 def test_same_moment_is_not_older() -> None:
     newest = NewestWins()
     newest.begin_page(at(0))
-    newest.note(KEYS[0], at(1), single=True)
+    newest.begin_single([KEYS[0]])
+    newest.note(KEYS[0], at(1))
     assert newest.admits(KEYS[0], at(1))

@@ -57,9 +57,9 @@ async def test_page_that_was_asked_for_before_a_live_change_does_not_undo_it() -
     publisher, log = make()
     flight = publisher.begin_page()
     with publisher.single([KEY]):
-        assert await publisher.publish_single(version(2, seconds=2)) == 1
+        assert await publisher.publish(version(2, seconds=2)) == 1
     page = version(1, seconds=1) + version(1, seconds=1, object_id="P9")
-    assert await publisher.publish_page(page) == 1
+    assert await publisher.publish(page) == 1
     flight.end()
     assert log.values == [version(2, 2)[0].value, page[1].value]
     assert (publisher.superseded, publisher.remembered) == (1, 0)
@@ -69,9 +69,9 @@ async def test_live_answer_that_is_older_than_a_published_page_does_not_undo_it(
     publisher, log = make()
     with publisher.single([KEY]):
         flight = publisher.begin_page()
-        await publisher.publish_page(version(2, seconds=2))
+        await publisher.publish(version(2, seconds=2))
         flight.end()
-        assert await publisher.publish_single(version(1, seconds=1)) == 0
+        assert await publisher.publish(version(1, seconds=1)) == 0
     assert log.values == [version(2, 2)[0].value]
     assert publisher.remembered == 0
 
@@ -79,9 +79,9 @@ async def test_live_answer_that_is_older_than_a_published_page_does_not_undo_it(
 async def test_older_version_waits_for_the_newer_one_that_is_being_written() -> None:
     publisher, log = make()
     with publisher.single([KEY]):
-        newer = asyncio.create_task(publisher.publish_page(version(2, seconds=2)))
+        newer = asyncio.create_task(publisher.publish(version(2, seconds=2)))
         await asyncio.sleep(0)
-        assert await publisher.publish_single(version(1, seconds=1)) == 0
+        assert await publisher.publish(version(1, seconds=1)) == 0
         await newer
     assert log.values == [version(2, 2)[0].value]
 
@@ -91,15 +91,15 @@ async def test_version_that_the_log_refused_supersedes_nothing() -> None:
     log.error = OSError("disk full")
     with publisher.single([KEY]):
         with pytest.raises(OSError, match="disk full"):
-            await publisher.publish_page(version(2, seconds=2))
+            await publisher.publish(version(2, seconds=2))
         log.error = None
-        assert await publisher.publish_single(version(1, seconds=1)) == 1
+        assert await publisher.publish(version(1, seconds=1)) == 1
 
 
 async def test_who_does_not_lead_publishes_nothing() -> None:
     publisher, log = make(leads=False)
     with pytest.raises(NotOwnerError, match="does not lead"):
-        await publisher.publish_page(version(1, seconds=1))
+        await publisher.publish(version(1, seconds=1))
     assert log.values == []
 
 

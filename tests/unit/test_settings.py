@@ -10,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 from shared.errors import ConfigurationError
 from shared.settings import Deletes, EventListenerType, Settings, load_settings, require, settings_table
 from shared.settings.table import MASK
+from shared.webhook_token import derive_token
 
 
 @pytest.fixture(autouse=True)
@@ -248,7 +249,7 @@ def test_table_masks_secrets_and_says_where_a_value_came_from(monkeypatch: pytes
     assert (port.value, port.default, port.source) == ("9000", "8000", "environment")
     assert rows["OCEAN__HTTP__REQUEST_TIMEOUT_S"].source == "default"
     assert "hunter2" not in repr(rows) + repr(settings) + str(settings)
-    assert settings.secrets == ("hunter2",)
+    assert settings.secrets == ("hunter2", derive_token("hunter2", "my-pagerduty-integration").value)
 
 
 def test_table_describes_every_setting_and_default_values_are_accepted_as_given(

@@ -293,6 +293,20 @@ async def test_history_tells_every_version_with_its_writer_and_updated_at_always
         assert (await port.http.get("/_sim/entities/app/zz/history")).status_code == 404
 
 
+async def test_changes_count_versions_deletes_repetitions_and_steps_back() -> None:
+    async with port_client() as port:
+        for size in (1, 2, 2, 1):
+            await port.upsert("app", {"identifier": "a", "properties": {"size": size}})
+        await port.call("DELETE", "/blueprints/app/entities/a?delete_dependents=false")
+        await port.upsert("app", {"identifier": "a", "properties": {"size": 1}})
+        entity = {"blueprint": "app", "identifier": "a"}
+        counts = {"versions": 6, "deletes": 1, "repeats": 1}
+        told = (await port.http.get("/_sim/changes")).json()["changes"]
+        assert told == [{**entity, **counts, "falls": 0}]
+        told = (await port.http.get("/_sim/changes?ordered_by=size")).json()["changes"]
+        assert told == [{**entity, **counts, "falls": 1}]
+
+
 async def test_state_survives_a_round_trip_and_an_impossible_state_is_refused() -> None:
     async with port_client() as port, port_client(blueprints=[]) as empty:
         await port.upsert("app", {**FULL, "relations": {"team": "t"}}, CREATE_MISSING)

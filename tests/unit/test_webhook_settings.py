@@ -67,10 +67,11 @@ def test_token_is_the_same_for_the_same_secret_and_installation_and_is_masked() 
 
 
 def test_every_token_is_known_to_the_redaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    none = loaded(monkeypatch)
     derived = loaded(monkeypatch, PORT__CLIENT_SECRET="port-secret")
     (token,) = installation_tokens(derived)
     chosen = loaded(monkeypatch, INTEGRATION__CONFIG__WEBHOOK_TOKEN="first-one,second-one")
 
+    assert (installation_tokens(none), none.secrets) == ((), ())
     assert derived.secrets == ("port-secret", token.value)
     assert chosen.secrets == ("port-secret", "first-one", "second-one")
-    assert installation_tokens(Settings()) == ()

@@ -4,18 +4,18 @@ import difflib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
-from schemas.mapping import EntityMapping, MappingFile, Resource, WebhookEntity, WebhookMapping
+from schemas.mapping import EntityMapping, MappingFile, Resource, WebhookEntity
 from services.fetcher.default_resources import default_blueprints
-from services.standalone.clients import open_clients
 from services.writer.shape import PropertyShape, RelationShape, Shape, read_shape
 from shared.http.waits import WaitLedger
 from shared.jq_engine import ExpressionError, runnable_text
 from shared.jq_shape import Shape as ValueShape
 from shared.jq_text import constant_text
 from shared.mapping_advice import TypedLeaf, typed_leaves
-from shared.mapping_check import Problem
+from shared.mapping_check import Problem, deletes
 from shared.paths import item_path, member_path
 from shared.port.client import PortClient
+from shared.port.opening import open_port
 from shared.settings import Settings
 from shared.tasks import all_of
 
@@ -38,8 +38,8 @@ async def compare_with_port(config: MappingFile, settings: Settings) -> list[Pro
         RetryableError: Port fails for a blueprint.
     """
     names = sorted({name for _, name, _ in _entries(config)})
-    async with open_clients(settings, WaitLedger()) as clients:
-        definitions = await _definitions(clients.port, names)
+    async with open_port(settings, WaitLedger()) as client:
+        definitions = await _definitions(client, names)
     created = (
         {one["identifier"] for one in default_blueprints()} if settings.initialize_port_resources else set()
     )
@@ -70,12 +70,14 @@ def compare(
     """
     typed = {one.leaf.path: one for one in typed_leaves(config)}
     mapped: dict[str, set[str]] = {}
+    first: dict[str, str] = {}
     for path, name, entity in _entries(config):
         definition = definitions.get(name)
         if definition is None:
-            yield _missing(path, name, definitions, created)
+            yield _missing(_blueprint_path(path), name, definitions, created)
             continue
         at = f"{path}.entity" if isinstance(entity, WebhookEntity) else f"{path}.port.entity.mappings"
+        first.setdefault(name, _blueprint_path(path))
         mapped.setdefault(name, set()).update(entity.properties, entity.relations)
         shape = read_shape(definition)
         for key in entity.properties:
@@ -85,7 +87,7 @@ def compare(
             where = member_path(f"{at}.relations", key)
             yield from _relation(where, name, key, shape, typed.get(where))
     for name, keys in mapped.items():
-        yield from _required(name, keys, read_shape(definitions[name]))
+        yield from _required(first[name], name, keys, read_shape(definitions[name]))
 
 
 def _entries(config: MappingFile) -> Iterator[tuple[str, str, EntityMapping | WebhookEntity]]:
@@ -95,7 +97,7 @@ def _entries(config: MappingFile) -> Iterator[tuple[str, str, EntityMapping | We
         if name is not None:
             yield item_path("resources", index), name, resource.port.entity.mappings
     for index, webhook in enumerate(config.webhook_mappings):
-        if not _deletes(webhook):
+        if not deletes(webhook):
             yield item_path("webhookMappings", index), webhook.blueprint, webhook.entity
 
 
@@ -106,13 +108,11 @@ def _named(resource: Resource) -> str | None:
         return None
 
 
-def _deletes(webhook: WebhookMapping) -> bool:
-    operation = webhook.operation
-    return (operation if isinstance(operation, str) else operation.type) == "delete"
+def _blueprint_path(path: str) -> str:
+    return f"{path}.blueprint" if path.startswith("webhook") else f"{path}.port.entity.mappings.blueprint"
 
 
-def _missing(path: str, name: str, there: Collection[str], created: Collection[str]) -> Problem:
-    where = f"{path}.blueprint" if path.startswith("webhook") else f"{path}.port.entity.mappings.blueprint"
+def _missing(where: str, name: str, there: Collection[str], created: Collection[str]) -> Problem:
     if name in created:
         return Problem("warning", 0, 0, where, f"Port has no blueprint {name} yet; the first sync creates it")
     near = difflib.get_close_matches(name, [*there, *created], n=1)
@@ -139,7 +139,7 @@ def _property(
     elif typed is not None:
         says = _misfit(typed.found.gives, known)
         if says:
-            yield Problem("warning", 0, 0, where, f"{says} of {blueprint}")
+            yield Problem("warning", 0, 0, where, says)
 
 
 def _misfit(gives: ValueShape, known: PropertyShape) -> str:
@@ -155,11 +155,14 @@ def _misfit(gives: ValueShape, known: PropertyShape) -> str:
         return ""
     fitting = _FITTING.get(known.type)
     if fitting is not None and types.isdisjoint(fitting):
-        what = " or ".join("a list" if one == "array" else f"a {one}" for one in sorted(types))
-        return f"gives {what}, which does not fit the {known.type} property"
+        words = {"array": "a list", "object": "an object"}
+        what = " or ".join(words.get(one, f"a {one}") for one in sorted(types))
+        return f"gives {what}, which does not fit the blueprint's {known.type} property"
     strange = gives.values - set(map(str, known.enum)) if known.enum is not None else frozenset()
     if strange and types == {"string"}:
-        return f"may give {', '.join(sorted(strange))}, which the enum has not, so it is not sent,"
+        return (
+            f"may give {', '.join(sorted(strange))}, which the blueprint's enum has not: it is not sent then"
+        )
     return ""
 
 
@@ -179,12 +182,12 @@ def _is_list(gives: ValueShape) -> bool:
     return gives.is_known and gives.types - {"null"} == {"array"}
 
 
-def _required(blueprint: str, mapped: set[str], shape: Shape) -> Iterator[Problem]:
+def _required(where: str, blueprint: str, mapped: set[str], shape: Shape) -> Iterator[Problem]:
     parts: dict[str, PropertyShape | RelationShape] = {**shape.properties, **shape.relations}
     lacking = sorted(name for name, part in parts.items() if part.required and name not in mapped)
     if lacking:
         says = f"{blueprint} requires {', '.join(lacking)}, which no entry maps: Port refuses new entities"
-        yield Problem("warning", 0, 0, "", says)
+        yield Problem("warning", 0, 0, where, says)
 
 
 def _near(key: str, known: Collection[str]) -> str:

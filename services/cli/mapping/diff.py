@@ -30,7 +30,9 @@ def diff(
     ] = None,
     log: Annotated[
         Path | None,
-        typer.Option("--log", help="Log file with objects. Default: OCEAN__LOG__FILE.", show_default=False),
+        typer.Option(
+            "--log", help="Log file with objects. Default: that of the settings.", show_default=False
+        ),
     ] = None,
     kind: Annotated[
         list[str] | None,
@@ -54,7 +56,7 @@ def diff(
     from services.cli.mapping.difference import Differences
 
     found = Differences(limit)
-    notes = asyncio.run(_compare(old, new, given, log, kinds, found))
+    notes = asyncio.run(compare_files(old, new, given, log, kinds, found))
     blueprints = found.result()
     if as_json:
         print(json.dumps(_document(found, blueprints, notes), indent=2, ensure_ascii=False))
@@ -76,7 +78,7 @@ def _checked(kinds: list[str], given: Path | None, log: Path | None) -> list[str
     return kinds
 
 
-async def _compare(
+async def compare_files(
     old: Path, new: Path, given: Path | None, log: Path | None, kinds: list[str], found: "Differences"
 ) -> list[str]:
     """Compare object by object; return what could not be compared."""
@@ -118,9 +120,8 @@ def _opened(
     from contextlib import asynccontextmanager
 
     from services.cli.mapping.inputs import read_objects
-    from services.cli.mapping.log_objects import newest_objects, raw_topics
+    from services.cli.mapping.log_objects import newest_objects, open_objects, raw_topics
     from services.cli.mapping.trial import TrialObject
-    from shared.log.sqlite import SqliteLog
 
     async def of_file(file: Path) -> AsyncIterator[list[TrialObject]]:
         objects = read_objects(file, kinds[0] if kinds else "")
@@ -132,23 +133,10 @@ def _opened(
         if given is not None:
             yield of_file(given), None
             return
-        kept = await SqliteLog.open(_log_file(log), durable=True, consuming=False)
-        try:
-            yield newest_objects(kept, kinds), await raw_topics(kept)
-        finally:
-            await kept.close()
+        async with open_objects(log) as held:
+            yield newest_objects(held, kinds), await raw_topics(held)
 
     return opened()
-
-
-def _log_file(log: Path | None) -> Path:
-    from services.cli.start import start
-    from shared.errors import ConfigurationError
-
-    file = log or start().log.file
-    if file is None:
-        raise ConfigurationError("which objects? give --input FILE, or --log FILE with the log of a sync")
-    return file
 
 
 async def _add(
@@ -183,9 +171,7 @@ def _print(found: "Differences", blueprints: "dict[str, BlueprintDifference]", n
         console.print(Text.assemble(*parts), soft_wrap=console.soft_wrap)
 
     for name, one in blueprints.items():
-        counts = (
-            f"{one.changes} change, {one.appears} appear, {one.vanishes} vanish, {one.same} stay as they are"
-        )
+        counts = f"{one.changes} changed, {one.appears} new, {one.vanishes} gone, {one.same} the same"
         line((name, "bold"), f": {counts}")
         for path, number in one.paths.most_common():
             line(f"  {path}: {number}")

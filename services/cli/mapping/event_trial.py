@@ -38,12 +38,26 @@ _REQUEST: Final = frozenset({"body", "headers", "queryParams"})
 
 
 def event_from(document: Json) -> TrialObject:
-    """Return an event to be mapped: a request body, or a whole request as `{body, headers, queryParams}`."""
+    """Return an event to be mapped: a request body, or a whole request as `{body, headers, queryParams}`.
+
+    Raises:
+        ConfigurationError: A whole request has not that form.
+    """
     whole = isinstance(document, dict) and "body" in document and not document.keys() - _REQUEST
     request = document if whole else {"body": document}
-    headers = {str(name).lower(): str(value) for name, value in (request.get("headers") or {}).items()}
-    around = WebhookRequest(headers=headers, query=request.get("queryParams") or {})
-    event, body = read_event(json_bytes(request["body"]))
+    headers, query = request.get("headers", {}), request.get("queryParams", {})
+    if not isinstance(headers, dict) or not isinstance(query, dict):
+        raise ConfigurationError(
+            "`headers` and `queryParams` of a request are keys with values; write them so"
+        )
+    try:
+        around = WebhookRequest(
+            headers={str(name).lower(): str(value) for name, value in headers.items()}, query=query
+        )
+        event, body = read_event(json_bytes(request["body"]))
+    except ValueError as error:
+        says = " ".join(str(error).split())
+        raise ConfigurationError(f"no webhook request: {says}; give its body, or all of it") from None
     return TrialObject(KIND, event_document(body, around), WEBHOOKS.name, event.object_id)
 
 

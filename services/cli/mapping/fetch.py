@@ -1,12 +1,13 @@
 """Asks PagerDuty for one object as a listing of its sources would have given it, to try a mapping on."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from schemas.headers import RecordHeaders
 from services.cli.mapping.trial import TrialObject
 from services.fetcher.enrichment.run_enrichment import RunEnrichment
+from services.fetcher.opening import open_pagerduty
 from services.fetcher.refresh import refresh_object
-from services.standalone.clients import now, open_clients
 from shared.errors import ConfigurationError
 from shared.http.waits import WaitLedger
 from shared.kinds import kind_named
@@ -34,8 +35,8 @@ async def fetch_object(settings: Settings, sources: Sequence[Source], object_id:
             "and name it with --input"
         )
     found: list[TrialObject] = []
-    async with open_clients(settings, WaitLedger()) as clients:
-        enrichment = RunEnrichment(sources, client=clients.pagerduty, started_at=now(), now=now)
+    async with open_pagerduty(settings, WaitLedger()) as client:
+        enrichment = RunEnrichment(sources, client=client, started_at=now(), now=now)
         with enrichment:
             for source in sources:
                 records: list[NewRecord] = []
@@ -46,7 +47,7 @@ async def fetch_object(settings: Settings, sources: Sequence[Source], object_id:
                 await refresh_object(
                     source,
                     object_id,
-                    client=clients.pagerduty,
+                    client=client,
                     publish=keep,
                     identifier=settings.integration.identifier,
                     now=now,
@@ -56,6 +57,11 @@ async def fetch_object(settings: Settings, sources: Sequence[Source], object_id:
     if not found:
         raise ConfigurationError(f"PagerDuty does not give {kind.path}/{object_id}; see that the id is right")
     return found
+
+
+def now() -> datetime:
+    """Return the time, aware and in UTC."""
+    return datetime.now(UTC)
 
 
 def _object(source: Source, record: NewRecord) -> TrialObject:

@@ -11,6 +11,8 @@ from schemas.mapping import MappingFile, MappingInForce
 from services.cli.layout import Column, Sheet, print_sheet
 from services.cli.mapping.cost import measure
 from services.cli.mapping.trial import TrialObject
+from services.mapper.entry_texts import must_be_alone
+from services.mapper.item_lists import item_finder
 from services.mapper.native import native, native_path
 from services.mapper.plan import build_plan
 from services.mapper.plan_shape import BLUEPRINT, QUERY, EntryPlan
@@ -100,24 +102,24 @@ def print_plan(console: Console, planned: Sequence[PlannedExpression]) -> None:
 
 
 def _of_entry(entry: EntryPlan, where: str) -> Iterator[PlannedExpression]:
-    has_items = entry["items"] is not None
     if entry["items"] is not None:
-        yield PlannedExpression(where, "itemsToParse", entry["items"], "libjq")
+        runs = "libjq" if item_finder(entry) is None else "native"
+        yield PlannedExpression(where, "itemsToParse", entry["items"], runs)
     for index, text in enumerate(entry["texts"]):
-        runs, reads = how_it_runs(text, has_items=has_items)
+        runs, reads = how_it_runs(text)
         yield PlannedExpression(where, _path_of(entry, index), text, runs, reads)
 
 
-def how_it_runs(text: str, *, has_items: bool) -> tuple[str, str]:
+def how_it_runs(text: str) -> tuple[str, str]:
     """Return how an expression is run, and what it reads where only that is handed to libjq."""
-    if has_items:
-        return "libjq", ""
     if constant(text):
         return "constant", ""
     if native_path(text) is not None:
         return "path", ""
     if native(text) is not None:
         return "native", ""
+    if must_be_alone(text):
+        return "libjq, alone", ""
     reads = reads_of(text)
     if reads is None:
         return "libjq", ""

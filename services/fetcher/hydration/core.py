@@ -33,13 +33,15 @@ _LOG = logging.getLogger(__name__)
 STAGE: Final = "fetcher"
 TURN_S: Final = 0.1
 """A batch is waited for this long: what comes meanwhile joins what waits."""
-PATIENCE_S: Final = 1.0
-"""And this long where not even its first record is settled."""
+PATIENCE_S: Final = 0.3
+"""And this long where not even its first record is settled; what comes meanwhile is not read."""
 MISSING_WAITS_S: Final = (1.0, 2.0, 4.0)
-"""Before an object that PagerDuty has just told of is asked for again after a 404: it shows up late.
+"""Before an object that has just been made is asked for again after a 404: it shows up late.
 
 Source: PagerDuty/terraform-provider-pagerduty, issues 273 and 274.
 """
+MISSING_ONCE_S: Final = MISSING_WAITS_S[:1]
+"""The same for one that is older, and of which PagerDuty tells all the same."""
 HOLD_S: Final = 60.0
 """How often a refused token is tried again."""
 PLAN_AGE: Final = timedelta(hours=1)
@@ -123,11 +125,11 @@ class HydrationCore:
         """Return what the records that are not settled wait for; None: nothing that takes long."""
         if not self.waiting:
             return self._newer or None
-        cause = self.held or ("the first mapping" if self._mapping() is None else self._waits.waiting_for())
+        cause = self.held or ("the first mapping" if self._planned is None else self._waits.waiting_for())
         return f"{self.waiting} events wait: {cause}" if cause else None
 
     async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
-        """Begin the work of a batch and return what is settled of it after a second at most.
+        """Begin the work of a batch and return what is settled of it after a fraction of a second.
 
         None is the outcome of records whose object is not published yet; they are handed in again.
 
@@ -144,6 +146,7 @@ class HydrationCore:
             raise failure
         self._work.forget_before(first_offsets(batch.records))
         await self._take(batch.records)
+        await self._prepare()
         self._begin()
         await self._settle(batch)
         return [DONE if self._work.is_settled(record) else None for record in batch.records]
@@ -151,6 +154,7 @@ class HydrationCore:
     async def close(self) -> None:
         """Give up what is in hand: it is not settled, so it is read again."""
         await self._drop()
+        self._hydrator.close()
 
     async def _drop(self) -> None:
         tasks, self._tasks = self._tasks, set()
@@ -191,20 +195,23 @@ class HydrationCore:
         elif self.counters.note_unknown(ignored.event_type):
             _LOG.warning("events of type %.100r are not known to this release; ignored", ignored.event_type)
 
-    def _sources(self) -> tuple[Source, ...] | None:
+    async def _prepare(self) -> None:
+        """Follow the mapping in force. No run may have listed a source yet: its topic is made here, too."""
         mapping, now = self._mapping(), self._now()
         if mapping is None:
-            return None
+            return
         held = self._planned
         if held is None or held[0] != mapping.version or now - held[1] > PLAN_AGE:
-            held = self._planned = (mapping.version, now, plan_sources(mapping.config, now=now))
-        return held[2]
+            sources = plan_sources(mapping.config, now=now)
+            await self._log.create_topics([source.topic for source in sources])
+            self._planned = (mapping.version, now, sources)
 
     def _begin(self) -> None:
         """Begin jobs while there is room for them."""
-        leaving, sources, now_s = self._leaving, self._sources(), self._clock()
-        if leaving is None or leaving.is_set() or sources is None:
+        leaving, now_s = self._leaving, self._clock()
+        if leaving is None or leaving.is_set() or self._planned is None:
             return
+        _, _, sources = self._planned
         if self._failure is not None or now_s < self._held_until_s:
             return
         # A token that was refused is tried with one object.
@@ -222,7 +229,7 @@ class HydrationCore:
                 raise _LeftError
 
         try:
-            is_last_try = not job.has_events or job.misses >= len(MISSING_WAITS_S)
+            is_last_try = job.misses >= len(_missing_waits_s(job))
             ending = await self._hydrator.hydrate(job, sources, is_last_try=is_last_try, may_go_on=may_go_on)
             await self._end(job, ending)
         except _LeftError:
@@ -264,7 +271,7 @@ class HydrationCore:
 
     def _wait_for(self, job: Job) -> None:
         """Ask for an object again after a while."""
-        wait_s = MISSING_WAITS_S[job.misses]
+        wait_s = _missing_waits_s(job)[job.misses]
         job.misses += 1
         job.ready_at_s = self._clock() + wait_s
         self.counters.retried += 1
@@ -340,6 +347,13 @@ class HydrationCore:
         except TimeoutError:
             return False
         return True
+
+
+def _missing_waits_s(job: Job) -> tuple[float, ...]:
+    """Return the waits before an object that is not found is asked for again."""
+    if job.is_new:
+        return MISSING_WAITS_S
+    return MISSING_ONCE_S if job.has_events else ()
 
 
 def _says_newer(record: Record, newer: Newer) -> str:

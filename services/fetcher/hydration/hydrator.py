@@ -100,6 +100,10 @@ class Hydrator:
         self._identifier = identifier
         self._now = now
 
+    def close(self) -> None:
+        """Forget what was read beside the objects."""
+        self._enrichment.close()
+
     async def hydrate(
         self, job: Job, sources: Sequence[Source], *, is_last_try: bool, may_go_on: Callable[[], None]
     ) -> Ending:
@@ -210,7 +214,7 @@ class Hydrator:
         for lost in built.unpublished:
             return Ending(Fate.FAILED, lost.detail, lost.reason)
         may_go_on()
-        published = await self._publisher.publish_single(built.records)
+        published = await self._publisher.publish(built.records)
         return Ending(fate if published else Fate.SUPERSEDED, lacking=lacking)
 
 

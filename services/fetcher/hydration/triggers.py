@@ -17,6 +17,8 @@ from shared.log.interface import Record
 from shared.pagerduty.replies import read_object
 
 SERVICE_DELETED: Final = "service.deleted"
+MAKING: Final = frozenset({"incident.triggered", "service.created"})
+"""Events that tell of an object which has just been made."""
 _KIND_OF_RESOURCE: Final[Mapping[str, str]] = {"incident": "incidents", "service": "services"}
 """Of events that are newer than this release. Source: PagerDuty Webhooks V3, Webhook Payload."""
 
@@ -29,6 +31,7 @@ class Trigger:
         kind: PagerDuty kind.
         object_id: Key of the object.
         body: Best that is known of the object; at least its id.
+        is_new: PagerDuty says that it has just been made.
         is_deleted: PagerDuty says that it is gone.
         cause: Why we ask ourselves; None: PagerDuty sent an event.
         letters: Addresses of the dead letters to close once the object is published.
@@ -37,6 +40,7 @@ class Trigger:
     kind: str
     object_id: str
     body: Mapping[str, Any] = field(default_factory=dict)
+    is_new: bool = False
     is_deleted: bool = False
     cause: RefreshCause | None = None
     letters: tuple[str, ...] = ()
@@ -111,6 +115,7 @@ def _read_event(value: bytes) -> Read:
         kind=kind,
         object_id=object_id,
         body=_body_of(event, kind, object_id),
+        is_new=event_type in MAKING,
         is_deleted=event_type == SERVICE_DELETED,
     )
 

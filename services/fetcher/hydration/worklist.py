@@ -25,7 +25,8 @@ class Job:
         last: The newest of them.
         body: Best that is known of the object.
         is_deleted: PagerDuty said that it is gone; ids are never used again.
-        has_events: Whether PagerDuty itself has said something of it: it may be so new that a GET misses it.
+        has_events: Whether PagerDuty itself has said something of it.
+        is_new: Whether it has said that the object was made: it may be so new that a GET misses it.
         letters: Address of each dead letter to close to the reason why it was asked for.
         is_confirmed: Whether an operator has released what comes of it.
         misses: How often PagerDuty has answered that there is no such object.
@@ -39,6 +40,7 @@ class Job:
     body: Mapping[str, Any] = field(default_factory=dict)
     is_deleted: bool = False
     has_events: bool = False
+    is_new: bool = False
     letters: dict[str, RefreshCause] = field(default_factory=dict)
     is_confirmed: bool = False
     misses: int = 0
@@ -57,6 +59,7 @@ class Job:
             self.body = trigger.body
         self.is_deleted |= trigger.is_deleted
         self.has_events |= trigger.cause is None
+        self.is_new |= trigger.is_new
         self.is_confirmed |= trigger.cause is RefreshCause.RELEASE
         if trigger.cause is not None:
             self.letters.update(dict.fromkeys(trigger.letters, trigger.cause))
@@ -69,6 +72,7 @@ class Job:
             self.body = later.body
         self.is_deleted |= later.is_deleted
         self.has_events |= later.has_events
+        self.is_new |= later.is_new
         self.is_confirmed |= later.is_confirmed
         self.letters.update(later.letters)
 

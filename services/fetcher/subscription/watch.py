@@ -4,9 +4,12 @@ import logging
 import re
 from typing import Final
 
-from services.fetcher.subscription.care import Looked, SubscriptionCare
+from services.fetcher.subscription.care import CatchUp, Looked, SubscriptionCare
+from services.fetcher.subscription.found import wanted_subscription
 from shared.errors import FatalError, RetryableError
 from shared.log.interface import Sleep
+from shared.pagerduty.client import PagerDutyClient
+from shared.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -60,3 +63,18 @@ class SubscriptionWatch:
 def _steady(line: str) -> str:
     """Return a line without what differs from time to time though the trouble is the same."""
     return _REQUEST_ID.sub("", line)
+
+
+def subscription_watch(
+    settings: Settings, client: PagerDutyClient, catch_up: CatchUp, sleep: Sleep
+) -> SubscriptionWatch | None:
+    """Return the watch of an installation; None: no public address is set, so there is nothing to look after.
+
+    Args:
+        settings: Address, scope, secrets.
+        client: Of the account.
+        catch_up: Asks for a resync.
+        sleep: Waits for seconds.
+    """
+    wanted = wanted_subscription(settings)
+    return None if wanted is None else SubscriptionWatch(SubscriptionCare(client, wanted, catch_up), sleep)

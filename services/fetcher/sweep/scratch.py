@@ -22,8 +22,8 @@ CREATE TABLE word (
 ) WITHOUT ROWID;
 CREATE TABLE target (entity INTEGER PRIMARY KEY);
 CREATE TABLE candidate (
-  number INTEGER PRIMARY KEY, blueprint TEXT, identifier TEXT, updated INTEGER, created INTEGER
-);
+  blueprint TEXT, identifier TEXT, updated INTEGER, created INTEGER, PRIMARY KEY (blueprint, identifier)
+) WITHOUT ROWID;
 """
 _SAY = """
 INSERT INTO word VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -109,12 +109,11 @@ class Scratch:
             (blueprint, one.identifier, _instant(one.updated_at), _instant(one.created_at))
             for one in entities
         ]
-        query = "INSERT INTO candidate (blueprint, identifier, updated, created) VALUES (?, ?, ?, ?)"
-        self._many(query, rows)
+        self._many("INSERT OR REPLACE INTO candidate VALUES (?, ?, ?, ?)", rows)
 
     def candidates(self, blueprint: str, chunk: int) -> Iterator[list[Candidate]]:
-        """Return the noted entities of a blueprint in chunks, with what is known of them now."""
-        query = "SELECT identifier, updated, created FROM candidate WHERE blueprint = ? ORDER BY number"
+        """Return the noted entities of a blueprint in chunks, sorted, with what is known of them now."""
+        query = "SELECT identifier, updated, created FROM candidate WHERE blueprint = ? ORDER BY identifier"
         rows = self._database.execute(query, (blueprint,))
         while found := rows.fetchmany(chunk):
             entities = [

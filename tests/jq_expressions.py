@@ -1,43 +1,11 @@
-"""Generates JQ expressions and documents for comparing what runs without libjq with libjq itself.
-
-Everything is drawn from one `random.Random`, so that a seed and a count name a whole series of cases.
-"""
+"""Makes JQ expressions for comparing what runs without libjq with libjq itself, all of a seed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from random import Random
-from typing import Any
 
-Json = Any
+from tests.jq_documents import NAMES, TEXTS
 
-NAMES = ("a", "b", "c_1", "x y", 'q"', "é", "id", "and")
-TEXTS = (
-    "",
-    "a",
-    "b",
-    "aXb",
-    "Ünï",
-    "a,b,c",
-    "abc",
-    ",",
-    "null",
-    "1",
-    "\x00",
-    "e\u0301",
-    "\U0001f600",
-    "\uffee",
-    "a\tb\n",
-    '"\\',
-    "A-Z",
-    "\u2028",
-    "\x7f",
-    "2026-04-06T21:30:42Z",
-    "1969-12-31T23:59:59Z",
-    "2024-02-29T00:00:00Z",
-    "2026-02-30T24:00:60Z",
-    "The server 7 is on fire.",
-    "a@b.c, d-e_f  (g)",
-)
 PATTERNS = (
     *(
         "a",
@@ -69,70 +37,8 @@ PATTERNS = (
         "e+$",
     ),
 )
-NUMBERS = (
-    *("0", "1", "-1", "2", "3", "7", "10", "-0", "0.0", "-0.0", "1.0", "1.10", "0.1", "-1.5", "1e3", "1E400"),
-    *("1e-7", "9007199254740991", "9007199254740992", "9007199254740993", "-9007199254740993", "1e17"),
-    *("12345678901234567891", "100000000000000000001", "123456789012345678901234567890", "1e308", "2.50"),
-)
-ODD_TEXTS = (r"\ud83d cut", r"cut \udc00", r"\ud83d\ude00", r"\u0000", r"\/", r"\u00e9")
 
-
-class Documents:
-    """Makes the JSON text of documents: often of the shape that the expressions read, often not."""
-
-    def __init__(self, random: Random) -> None:
-        self._random = random
-
-    def text(self) -> str:
-        if self._random.random() < 0.05:
-            return self._value(3)
-        return self._object(4)
-
-    def _value(self, depth: int) -> str:
-        random = self._random
-        choice = random.random()
-        if depth <= 0 or choice < 0.45:
-            return self._scalar()
-        if choice < 0.7:
-            return self._list(depth)
-        if choice < 0.72:
-            return "[" * 20 + self._scalar() + "]" * 20
-        return self._object(depth)
-
-    def _list(self, depth: int) -> str:
-        random = self._random
-        length = random.choice((0, 1, 2, 3, 5))
-        if random.random() < 0.5:
-            # Of one sort, so that sums, sorting and groups have something to do.
-            make: Callable[[], str] = random.choice((self._integer, self._string, lambda: self._object(2)))
-            return "[" + ",".join(make() for _ in range(length)) + "]"
-        return "[" + ",".join(self._value(depth - 1) for _ in range(length)) + "]"
-
-    def _object(self, depth: int) -> str:
-        random = self._random
-        names = [random.choice(NAMES) for _ in range(random.choice((0, 1, 3, 6)))]
-        return "{" + ",".join(f"{json.dumps(name)}:{self._value(depth - 1)}" for name in names) + "}"
-
-    def _scalar(self) -> str:
-        random = self._random
-        choice = random.random()
-        if choice < 0.15:
-            return "null"
-        if choice < 0.27:
-            return random.choice(("true", "false"))
-        if choice < 0.45:
-            return self._integer()
-        if choice < 0.55:
-            return random.choice(NUMBERS)
-        if choice < 0.58:
-            return f'"{random.choice(ODD_TEXTS)}"'
-        return self._string()
-
-    def _integer(self) -> str:
-        return str(self._random.choice((0, 1, 1, 2, 3, -5, 10, 100, 2**52, 2**53 - 1)))
-
-    def _string(self) -> str:
-        return json.dumps(self._random.choice(TEXTS), ensure_ascii=self._random.random() < 0.5)
+_OPERATORS = ("+", "-", "*", "/", "==", "!=", "<", "<=", ">", ">=", "and", "or", "//", ",")
 
 
 class Expressions:
@@ -197,8 +103,7 @@ class Expressions:
         return f"{self._operand(depth)} {self._choose('|', '|', ' | ')} {self._operand(depth)}"
 
     def binary(self, depth: int) -> str:
-        operators = ("+", "+", "-", "*", "/", "==", "!=", "<", "<=", ">", ">=", "and", "or", "//", "//", ",")
-        return f"{self._operand(depth)} {self._choose(*operators)} {self._operand(depth)}"
+        return f"{self._operand(depth)} {self._choose(*_OPERATORS, '+', '//')} {self._operand(depth)}"
 
     def chain(self, depth: int) -> str:
         """Three operands without parentheses: what binds more tightly is jq's to say."""
@@ -232,71 +137,93 @@ class Expressions:
         return f"({self._expression(depth)}){self._step(True)}"
 
     def function(self, depth: int) -> str:
-        plain = ("length", "type", "not", "tostring", "keys", "ascii_downcase", "ascii_upcase", "add", "sort")
-        more = ("unique", "min", "max", "first", "last", "values", "null", "true", "false", "empty")
-        with_text = ("join", "split", "startswith", "endswith", "ltrimstr", "rtrimstr", "contains", "has")
+        called = self._random.choice(self._calls(depth))
         choice = self._random.random()
-        if choice < 0.5:
-            called = self._choose(*plain, *more)
-        elif choice < 0.6:
-            called = self._pattern_or_date()
-        elif choice < 0.75:
-            called = f"{self._choose(*with_text)}({json.dumps(self._random.choice(TEXTS))})"
-        else:
-            called = self._with_argument(depth)
-        return called if self._random.random() < 0.1 else f"{self._operand(depth)} | {called}"
+        if choice < 0.1:
+            return called
+        given = self._random.choice(self._inputs()) if choice < 0.55 else self._operand(depth)
+        return f"{given} | {called}"
 
-    def _pattern_or_date(self) -> str:
-        pattern = json.dumps(self._random.choice(PATTERNS))
-        text = json.dumps(self._random.choice(TEXTS))
-        form = self._choose("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d", "%H:%M", "%A %j")
-        return self._choose(
-            f"test({pattern})",
-            f"[scan({pattern})]",
-            f"splits({pattern})",
-            f"sub({pattern}; {text})",
-            f"gsub({pattern}; {text})",
-            *("fromdate", "todate", "mktime"),
-            f'strptime("{form}")',
-            f'strftime("{form}")',
-        )
+    def each_form(self) -> Iterator[str]:
+        """Yield every function on every sort of input, and every operator between two of them."""
+        for number, _ in enumerate(self._calls(0)):
+            for given in self._inputs():
+                # Each time with other arguments.
+                yield f"{given} | {self._calls(0)[number]}"
+        for operator in _OPERATORS:
+            yield f"10 {operator} 4"
+            for given in self._inputs():
+                yield f"({given}) {operator} ({self._choose(given, *self._inputs())})"
 
-    def _with_argument(self, depth: int) -> str:
-        argument = self._expression(min(depth, 1))
-        name = self._choose(
-            *(
-                "select",
-                "select",
-                "map",
-                "map",
-                "first",
-                "any",
-                "all",
-                "IN",
-                "sort_by",
-                "group_by",
-                "unique_by",
-            ),
-            "limit",
-        )
+    def _inputs(self) -> tuple[str, ...]:
+        """Return what functions want: texts, lists of one sort, dates."""
+        text, name = json.dumps(self._random.choice(TEXTS)), self._choose("a", "b", "id")
         return (
-            f"limit({self._choose('0', '1', '2')}; {argument})" if name == "limit" else f"{name}({argument})"
+            *(text, f".{name} // {text}", '"2026-04-06T21:30:42Z"', "1775511042", "2", f".{name}"),
+            *(f"[.{name}[]?]", f"[.{name}[]?.a]", "[2, 1, 10, 2, null]", f'["b", "a", {text}, "é"]'),
+            f"[{{a: 2, b: {text}}}, {{a: 1, b: .{name}}}, {{a: 2, id: 1}}]",
+            f"[{{a: .{name}}}, {{a: {text}, b: 1}}, {{a: {text}, b: 2}}]",
+            *("[2026, 3, 6, 21, 30, 42, 1, 95]", f"{{a: {text}, b: .{name}}}"),
+        )
+
+    def _calls(self, depth: int) -> tuple[str, ...]:
+        """Return a call of every function that runs natively, with arguments as they come."""
+        text, pattern = json.dumps(self._random.choice(TEXTS)), json.dumps(self._random.choice(PATTERNS))
+        iso, form = "%Y-%m-%dT%H:%M:%SZ", self._choose("%Y-%m-%d", "%H:%M", "%A %j")
+        argument = self._choose(self._expression(min(depth, 1)), ".a", ".b", ". == 2", ".a, .b")
+        return (
+            *("length", "type", "not", "tostring", "keys", "ascii_downcase", "ascii_upcase", "add", "sort"),
+            *("unique", "min", "max", "first", "last", "values", "null", "true", "false", "empty", "explode"),
+            *("tojson", "@json", "@text", "@csv", "@base64", "@uri"),
+            *("fromdate", "fromdateiso8601", "todate", "todateiso8601", "mktime"),
+            *(f"join({text})", f"split({text})", f"startswith({text})", f"endswith({text})"),
+            *(f"ltrimstr({text})", f"rtrimstr({text})", f"contains({text})", f"has({text})", 'has("a")'),
+            *(f'strptime("{iso}")', f'strptime("{form}")', f'strftime("{iso}")', f'strftime("{form}")'),
+            *(f"test({pattern})", f"[scan({pattern})]", f"[splits({pattern})]", f"splits({pattern})"),
+            *(f"sub({pattern}; {text})", f"gsub({pattern}; {text})", '[scan("[a-z]+")]'),
+            *(f'sub("[^a-z0-9]+"; {text})', f'gsub("[^a-z0-9]+"; {text})', 'splits(" +")'),
+            *(f"select({argument})", f"map({argument})", f"first({argument})", f"[first({argument})]"),
+            *(f"any({argument})", f"all({argument})", f"IN({argument})", f"[limit(1; {argument})]"),
+            *(f"limit({self._choose('0', '1', '2')}; {argument})", f"sort_by({argument})"),
+            *(f"group_by({argument})", f"unique_by({argument})"),
+        )
+
+    def bound(self, depth: int) -> str:
+        """Variables and labels, some of which hide others of the same name."""
+        source, body = self._operand(depth), self._expression(depth)
+        name = self._choose("x", "y")
+        using = self._choose(
+            *(f"${name}", f"${name}, {body}", f"[., ${name}]", f"${name} // {body}", f"select(. == ${name})"),
+            *(f"({source}) as $x | [$x, ${name}]", f"[{source} | ., ${name}]", f"{{a: ${name}}} | .a"),
+        )
+        update = self._choose(". + 1", f". + ${name}", f"${name}", "[.]")
+        steps = "., if . == 1 then break $a elif . == 2 then break $b else"
+        return self._choose(
+            f"{self._leaf()} {self._choose(*_OPERATORS)} {source} as ${name} | {using}",
+            f"({source}) as ${name} | {using}",
+            f"[{body}[]? as ${name} | {using}]",
+            f"reduce {self._path()} as ${name} ({self._leaf()}; {update})",
+            f"reduce ({source}) as ${name} ({self._leaf()}; {self._expression(0)})",
+            f"[label $out | {source} | ({body}), break $out]",
+            f"label $out | {source} | if . then ., break $out else {body} end",
+            f"[label $a | label $b | {source} | {steps} {body} end]",
+            f"[label $a | ({source}, (label $a | {body}, break $a), break $a)?]",
         )
 
     def left_to_libjq(self, depth: int) -> str:
-        """A form that only libjq runs, with paths of the document in it, so that what is handed to it shows."""
+        """A form that only libjq runs, with paths in it, so that it shows what is handed to it."""
         inner, leaf = self._expression(depth), self._path()
         return self._choose(
-            f"{inner} | tojson",
-            f"[{inner}] | @json",
+            f"{inner} | @html",
+            f"[{inner}] | @sh",
             f"reduce ({inner}) as $x ({leaf}; . + $x)",
             f"({inner}) as $x | [$x, {leaf}]",
             f"label $out | {inner} | ., break $out",
-            f"first({inner} | tojson)",
+            f"first({inner} | @html)",
             f"{inner} | ascii",
             f"try ({inner} | error) catch .",
             f"foreach ({inner}) as $x ({leaf}; $x; [., $x])",
-            f"{{a, b: ({inner} | tojson), (({leaf} | tostring)): 1}}",
+            f"{{a, b: ({inner} | @html), (({leaf} | tostring)): 1}}",
             f'{leaf} | test("a")',
             f'@base64 "\\({inner})"',
             f"-({inner})",
@@ -305,7 +232,7 @@ class Expressions:
             f"[{leaf} | to_entries?] | tojson",
             f". as $d | {inner} | [$d, .] | tojson",
             f"[paths] | tojson, {inner}",
-            f"if {leaf} then ({inner} | tojson) end",
+            f"if {leaf} then ({inner} | @html) end",
             f"[.. | numbers, {leaf}] | tojson",
             f"del({leaf})",
             f"{leaf} |= ({inner})",
@@ -324,6 +251,7 @@ _FORMS: tuple[Callable[[Expressions, int], str], ...] = (
     Expressions.interpolation,
     Expressions.optional,
     Expressions.stepped,
+    Expressions.bound,
     Expressions.function,
     Expressions.function,
     Expressions.function,

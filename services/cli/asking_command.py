@@ -1,0 +1,55 @@
+"""Is `pagerport resync`, `replay` and `stop`: commands to an installation that is always on."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from services.cli.start import start
+
+WAIT = typer.Option("--wait", help="Show the run that answers it, and end with its exit code.")
+AS_JSON = typer.Option("--json", help="One JSON document on stdout.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (resync, replay, stop):
+        app.command(command.__name__, help=command.__doc__)(command)
+
+
+def resync(
+    *,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option("--kind", "-k", help="Only this kind of the mapping; repeat it for more."),
+    ] = None,
+    wait: Annotated[bool, WAIT] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
+) -> None:
+    """Have everything, or some kinds, read from PagerDuty again; during a run it follows that one."""
+    _ask("resync", kinds=tuple(kind or ()), wait=wait, as_json=as_json)
+
+
+def replay(*, wait: Annotated[bool, WAIT] = False, as_json: Annotated[bool, AS_JSON] = False) -> None:
+    """Have everything mapped again from the log, without asking PagerDuty."""
+    _ask("replay", wait=wait, as_json=as_json)
+
+
+def stop(*, as_json: Annotated[bool, AS_JSON] = False) -> None:
+    """End the run in hand; the next one begins."""
+    _ask("stop", as_json=as_json)
+
+
+def _ask(name: str, *, kinds: tuple[str, ...] = (), wait: bool = False, as_json: bool = False) -> None:
+    settings = start()
+    from schemas.command import CommandType
+    from services.cli.asking import Ask, run_until_done
+    from shared.kinds import kind_named
+
+    wanted = Ask(
+        type=CommandType(name),
+        kinds=tuple(kind_named(kind).name for kind in kinds),
+        wait=wait,
+        as_json=as_json,
+    )
+    sys.exit(run_until_done(settings, wanted))

@@ -1,0 +1,120 @@
+"""Is `pagerport status` and `runs`: how an installation that is always on stands."""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.cli.start import start
+
+if TYPE_CHECKING:
+    from schemas.run import RunResult
+    from services.cli.overview import Overview
+    from shared.settings import Settings
+
+AS_JSON = typer.Option("--json", help="One JSON document on stdout.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("status")(status)
+    app.command("runs")(runs)
+
+
+def status(*, as_json: Annotated[bool, AS_JSON] = False) -> None:
+    """Show what each stage has not handled yet, the run in hand, what waits, the last runs."""
+    overview = asyncio.run(_read_overview(start()))
+    if as_json:
+        print(overview.model_dump_json(indent=2, exclude_none=True))
+    else:
+        _print_overview(overview)
+
+
+def runs(
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many, the newest.")] = 20,
+    as_json: Annotated[bool, AS_JSON] = False,
+) -> None:
+    """List runs, the newest first: what they were, who asked for them, how they ended."""
+    found = list(reversed(asyncio.run(_read_runs(start()))))[:limit]
+    if as_json:
+        print(json.dumps([run.model_dump(mode="json", exclude_none=True) for run in found], indent=2))
+    elif not found:
+        print("no run yet")
+    else:
+        _print_runs(found)
+
+
+async def _read_overview(settings: "Settings") -> "Overview":
+    from services.cli.open_log import open_log
+    from services.cli.overview import read_overview
+
+    async with open_log(settings) as log:
+        return await read_overview(log, settings.integration.identifier)
+
+
+async def _read_runs(settings: "Settings") -> list["RunResult"]:
+    from services.cli.open_log import open_log
+    from services.cli.overview import read_runs
+
+    async with open_log(settings) as log:
+        return await read_runs(log)
+
+
+def _print_overview(overview: "Overview") -> None:
+    from services.cli.layout import Column, Sheet, output_console, print_sheet
+
+    columns = (Column(title="stage"), Column(title="behind", right=True), Column(title="records", right=True))
+    rows = [(name, str(one.lag), str(one.records)) for name, one in overview.stages.items()]
+    console = output_console()
+    print_sheet(console, Sheet(columns=columns, rows=rows))
+    mapping = overview.mapping
+    lines = [f"mapping: version {mapping.version} ({mapping.origin})" if mapping else "mapping: none yet"]
+    lines += [
+        f"complete: {one.kind}, {one.objects} objects, {one.ended_at:%Y-%m-%d %H:%M:%S}Z"
+        for one in overview.listings
+    ]
+    lines += [
+        f"dead letters: {one.number} {one.reason}"
+        + (f" of {', '.join(one.blueprints)}" if one.blueprints else "")
+        + (f", the oldest of {one.oldest_at:%Y-%m-%d %H:%M:%S}Z" if one.oldest_at else "")
+        + f"; next: {one.command}"
+        for one in overview.letters
+    ]
+    if overview.in_hand and overview.in_hand.error:
+        lines.append(f"run {overview.in_hand.run_id} waits: {overview.in_hand.error}")
+    for line in lines:
+        console.print(line, highlight=False, markup=False)
+    shown = [*([overview.in_hand] if overview.in_hand else []), *overview.waiting, *overview.last]
+    if shown:
+        _print_runs(shown)
+
+
+def _print_runs(found: list["RunResult"]) -> None:
+    from services.cli.layout import Column, Sheet, output_console, print_sheet
+
+    columns = (
+        Column(title="run"),
+        Column(title="type"),
+        Column(title="state"),
+        Column(title="asked by", goes=1),
+        Column(title="kinds", goes=2, fold_from=20),
+        Column(title="mapping", right=True, goes=3),
+        Column(title="failed", right=True),
+        Column(title="seconds", right=True, goes=4),
+    )
+    rows = [
+        (
+            run.run_id,
+            run.type,
+            f"{run.state}".replace("_", " ") + (f", attempt {run.attempt}" if run.attempt > 1 else ""),
+            ", ".join(run.asked_by),
+            ", ".join(run.only_kinds) or "all",
+            str(run.mapping_version or ""),
+            str(run.failure_count),
+            f"{(run.ended_at - run.started_at).total_seconds():.1f}" if run.ended_at else "",
+        )
+        for run in found
+    ]
+    print_sheet(output_console(), Sheet(columns=columns, rows=rows))

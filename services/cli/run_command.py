@@ -1,0 +1,67 @@
+"""Is `pagerport run`: everything in one process, always on."""
+
+import asyncio
+import logging
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services.cli.start import start
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run", help=_run.__doc__)(_run)
+
+
+def _run(
+    *,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(
+            "--mapping",
+            "-m",
+            help="Mapping file (YAML or JSON). Default: OCEAN__MAPPING__FILE, else Port's, else our own.",
+        ),
+    ] = None,
+) -> None:
+    """Keep Port up to date until stopped: live changes, schedule, commands; no Kafka needed."""
+    from shared.settings.model import MappingSettings
+
+    settings = start("pagerduty", "port")
+    if mapping is not None:
+        settings = settings.model_copy(update={"mapping": MappingSettings(file=mapping)})
+    sys.exit(asyncio.run(_until_signal(settings)))
+
+
+async def _until_signal(settings: "Settings") -> int:
+    """Run until SIGTERM (exit code 0), Ctrl-C (130) or a failure."""
+    from services.standalone.run import run_always
+
+    ended_by: list[int] = []
+    task = asyncio.create_task(run_always(settings))
+
+    def end(number: int) -> None:
+        logger.info("stopping after %s", signal.Signals(number).name)
+        ended_by.append(number)
+        task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, partial(end, number))
+    try:
+        await task
+    except asyncio.CancelledError:
+        return INTERRUPTED if ended_by[0] == signal.SIGINT else 0
+    return 0

@@ -1,0 +1,255 @@
+"""Is one sweep after one run: reads what was said, looks at Port, asks PagerDuty, hands over the deletes."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from schemas.run_sweep import BlueprintSweep, KeepReason, RunSweep, SweepMode
+from schemas.topics import ENTITIES
+from services.fetcher.sweep.deletes import delete_record
+from services.fetcher.sweep.fate import NO_CANDIDATE, UNKNOWN, Fate, add_fate, held_back, is_older, settle
+from services.fetcher.sweep.interface import Existence, SweptRun
+from services.fetcher.sweep.judgement import (
+    AskFirst,
+    Claim,
+    NoCandidate,
+    Owned,
+    ProveFirst,
+    Standing,
+    is_over_threshold,
+    judge,
+)
+from services.fetcher.sweep.makers import Makers, MakersOfMapping
+from services.fetcher.sweep.port_side import NotReadableError, RelationTargets, owned_among, owned_pages
+from services.fetcher.sweep.proof import Proof
+from services.fetcher.sweep.range_reader import read_range
+from services.fetcher.sweep.scratch import Candidate, Scratch
+from services.fetcher.sweep.standing import RunFacts, standing_of
+from services.fetcher.sweep.statements import read_statement
+from services.fetcher.sweep.tools import SweepTools
+from shared.log.interface import TopicPartition
+from shared.tasks import all_of
+
+MOST_ASKED = 1000
+"""Objects asked for in one sweep: each costs a request of PagerDuty's 960 a minute."""
+CHUNK = 500
+"""Entities judged, or deletes published, at once."""
+ASKED_AT_ONCE = 20
+
+
+@dataclass(slots=True)
+class _Place:
+    """A blueprint in the sweep.
+
+    Attributes:
+        makers: What can make its entities.
+        standing: What holds for all of them.
+        older: Entities of ours that are older than the run.
+        answers: What PagerDuty said, by identifier.
+        is_proven: The lists that could name an object were shown to be whole.
+    """
+
+    makers: Makers
+    standing: Standing
+    older: int = 0
+    answers: dict[str, Existence] = field(default_factory=dict)
+    is_proven: bool = False
+
+
+class SweepCourse:
+    """One sweep after one run.
+
+    Args:
+        tools: What it works with.
+        run: The run.
+        sweep: What is decided is written into it.
+        began_at: When the run began, in Port's time.
+        scratch: Keeps what is read; the caller closes it.
+    """
+
+    def __init__(
+        self, tools: SweepTools, run: SweptRun, sweep: RunSweep, began_at: datetime, scratch: Scratch
+    ) -> None:
+        self._tools = tools
+        self._run = run
+        self._sweep = sweep
+        self._scratch = scratch
+        self._makers = MakersOfMapping(run.mapping)
+        self._targets = RelationTargets(tools.port)
+        is_replay = run.result.type == "replay"
+        self._facts = RunFacts(
+            began_at=began_at,
+            is_replay=is_replay,
+            is_whole=run.is_whole,
+            topics=frozenset(run.mapping.replay_to if is_replay else (one.topic for one in run.sources)),
+            kinds=run.result.kinds,
+        )
+        self._seen: set[str] = set()
+        self._asked: set[tuple[str, str]] = set()
+        self._read_to: Mapping[TopicPartition, int] = run.starts
+        self._places: dict[str, _Place] = {}
+
+    async def judge(self) -> None:
+        """Judge every blueprint that the mapping names or the run has touched; have deleted what may go.
+
+        What was said is read once more behind the look at Port: whatever made Port's state was in the log
+        before. Later changes are the writer's to see.
+        """
+        await self._read(self._run.ends)
+        for blueprint in sorted({*self._makers.named, *self._seen}):
+            await self._look(blueprint)
+        await self._read(await self._ends())
+        await self._ask_all()
+        if any(Existence.THERE in place.answers.values() for place in self._places.values()):
+            await self._settle()
+        for blueprint in self._places:
+            await self._dispose(blueprint)
+
+    async def _read(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Take what the records up to these ends say."""
+        run_id = self._run.result.stamp
+        async for records in read_range(self._tools.log, self._read_to, ends):
+            statements = [
+                statement
+                for record in records
+                if (statement := read_statement(record, run_id, self._asked)) is not None
+            ]
+            self._scratch.say(statements)
+            self._seen.update(one.blueprint for one in statements if one.blueprint)
+            self._scratch.name_targets(
+                [
+                    (await self._targets.blueprint_of(one.blueprint, relation), identifier)
+                    for one in statements
+                    for relation, identifier in one.targets
+                ]
+            )
+        self._read_to = dict(ends)
+
+    async def _ends(self) -> dict[TopicPartition, int]:
+        log = self._tools.log
+        return await log.end_offsets(await log.partitions(ENTITIES.name.__eq__))
+
+    async def _look(self, blueprint: str) -> None:
+        """Count what is ours in a blueprint, and keep what no object makes."""
+        makers = self._makers.of(blueprint)
+        standing = standing_of(makers, self._facts)
+        account, place = BlueprintSweep(absence=standing.absence), _Place(makers, standing)
+        try:
+            may_have_gone = standing.absence is None or await self._has_proposed(blueprint)
+            if not may_have_gone:
+                if blueprint in self._makers.named:
+                    self._sweep.blueprints[blueprint] = account
+                return
+            self._sweep.blueprints[blueprint] = account
+            async for page in owned_pages(self._tools.port, blueprint):
+                self._take(blueprint, page, place)
+        except NotReadableError:
+            self._sweep.blueprints[blueprint] = BlueprintSweep(absence=KeepReason.NOT_READABLE)
+            return
+        self._places[blueprint] = place
+
+    async def _has_proposed(self, blueprint: str) -> bool:
+        """Return whether any entity is ours of which a delete is proposed: most are gone long since."""
+        for identifiers in self._scratch.proposed(blueprint, CHUNK):
+            if await owned_among(self._tools.port, blueprint, identifiers):
+                return True
+        return False
+
+    def _take(self, blueprint: str, page: list[Owned], place: _Place) -> None:
+        account = self._sweep.blueprints[blueprint]
+        account.owned += len(page)
+        place.older += sum(is_older(entity, self._facts.began_at) for entity in page)
+        known = self._scratch.evidence(blueprint, page)
+        candidates = []
+        for entity, (evidence, _) in zip(page, known, strict=True):
+            judgement = judge(entity, evidence, place.standing)
+            account.produced += judgement is NoCandidate.MADE
+            if not isinstance(judgement, NoCandidate):
+                candidates.append(entity)
+        self._scratch.keep_candidates(blueprint, candidates)
+
+    async def _ask_all(self) -> None:
+        """Ask PagerDuty for the objects of absent entities; have lists proven where it cannot be asked."""
+        proof = Proof(self._run.result.kinds, self._run.sources, self._tools.relist)
+        for blueprint, place in self._places.items():
+            asks: list[str] = []
+            proves = False
+            for candidate in self._candidates(blueprint):
+                judgement = judge(candidate.entity, candidate.evidence, place.standing)
+                proves = proves or isinstance(judgement, ProveFirst)
+                if isinstance(judgement, AskFirst) and self._sweep.asked + len(asks) < MOST_ASKED:
+                    asks.append(candidate.entity.identifier)
+            await self._ask(place, asks)
+            place.is_proven = proves and await proof.are_whole([one.kind for one in place.makers.sources])
+
+    async def _ask(self, place: _Place, object_ids: list[str]) -> None:
+        source = place.makers.asked_of
+        if source is None:
+            return
+
+        async def one(object_id: str) -> None:
+            place.answers[object_id] = await self._tools.ask(source, object_id)
+
+        self._sweep.asked += len(object_ids)
+        self._asked.update((source.topic, object_id) for object_id in object_ids)
+        for start in range(0, len(object_ids), ASKED_AT_ONCE):
+            await all_of(*map(one, object_ids[start : start + ASKED_AT_ONCE]))
+
+    async def _settle(self) -> None:
+        """Hear what the objects that are there make after all."""
+        if self._run.settle is not None:
+            await self._run.settle()
+        await self._read(await self._ends())
+
+    async def _dispose(self, blueprint: str) -> None:
+        """Have deleted what may go of a blueprint, unless that is too much."""
+        place, account = self._places[blueprint], self._sweep.blueprints[blueprint]
+        weight = 0
+        for candidate in self._candidates(blueprint):
+            fate = self._fate(candidate, place)
+            is_weighty = fate.goes_unless is not None or fate.reason in UNKNOWN
+            weight += is_weighty and is_older(candidate.entity, self._facts.began_at)
+        account.over_threshold = is_over_threshold(weight, place.older, self._sweep.threshold)
+        doomed: list[tuple[Candidate, datetime]] = []
+        for candidate in self._candidates(blueprint):
+            fate = self._fate(candidate, place)
+            if account.over_threshold and is_older(candidate.entity, self._facts.began_at):
+                fate = held_back(fate)
+            account.produced += fate == NO_CANDIDATE and candidate.evidence.claim is Claim.MADE
+            add_fate(account, candidate.entity, candidate.evidence, fate)
+            if fate.goes_unless is not None:
+                doomed.append((candidate, fate.goes_unless))
+            if len(doomed) == CHUNK:
+                await self._delete(doomed, place)
+                doomed = []
+        await self._delete(doomed, place)
+
+    def _fate(self, candidate: Candidate, place: _Place) -> Fate:
+        judgement = judge(candidate.entity, candidate.evidence, place.standing)
+        return settle(candidate.entity.identifier, judgement, place.answers, is_proven=place.is_proven)
+
+    def _candidates(self, blueprint: str) -> Iterator[Candidate]:
+        for chunk in self._scratch.candidates(blueprint, CHUNK):
+            yield from chunk
+
+    async def _delete(self, doomed: list[tuple[Candidate, datetime]], place: _Place) -> None:
+        if not doomed or self._tools.mode is not SweepMode.ON:
+            return
+        sources = place.makers.sources
+        if self._run.gate is not None:
+            await self._run.gate()
+        await self._tools.log.append(
+            [
+                delete_record(
+                    candidate,
+                    unless_updated_since,
+                    kind=sources[0].kind if sources else "",
+                    object_id=candidate.entity.identifier if place.makers.is_own_id else "",
+                    run_id=self._run.result.stamp,
+                    mapping_version=self._run.mapping.version,
+                    identifier=self._tools.identifier,
+                    now=self._tools.now(),
+                )
+                for candidate, unless_updated_since in doomed
+            ]
+        )

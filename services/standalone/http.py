@@ -1,0 +1,79 @@
+"""Answers HTTP for all services of this process: health, metrics, webhooks."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+import uvicorn
+
+from shared.errors import FatalError
+from shared.service.probes import AsgiApp, Receive, Send
+from shared.settings import Settings
+
+STOP_TIMEOUT_S: Final = 5
+
+
+class Router:
+    """An ASGI app that hands requests on by their path.
+
+    Args:
+        routes: Path to app.
+    """
+
+    def __init__(self, routes: Mapping[str, AsgiApp]) -> None:
+        self._routes = routes
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one request; 404 where nothing is."""
+        route = self._routes.get(scope["path"]) if scope["type"] == "http" else None
+        if route is not None:
+            await route(scope, receive, send)
+        elif scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 404, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body", "body": b""})
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to the process it is a part of."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serve_http(app: Router, settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
+    """Serve for the time of the block; gives the task that serves.
+
+    Raises:
+        FatalError: The address is taken, or not one of this machine.
+    """
+    host, port = settings.http.host, settings.http.port
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_TIMEOUT_S,
+    )
+    server = _Server(config)
+
+    async def serve() -> None:
+        try:
+            await server.serve()
+        except SystemExit:
+            # uvicorn's word for an address that cannot be had; it has logged which.
+            raise FatalError(
+                f"cannot listen on {host}:{port}; is another process there? set OCEAN__HTTP__PORT"
+            ) from None
+
+    task = asyncio.create_task(serve(), name="HTTP")
+    try:
+        yield task
+    finally:
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,129 @@
+"""Runs all services in this process over one durable SQLite file, until it is stopped."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from services.fetcher.assembly import open_fetcher
+from services.fetcher.mapping_authority import mapping_of_file
+from services.mapper.service import open_mapper
+from services.standalone.file import log_file
+from services.standalone.http import Router, serve_http
+from services.webhook_gateway.service import open_gateway
+from services.writer.service import open_writer
+from shared.errors import FatalError, RetryableError
+from shared.log.sqlite import SqliteLog
+from shared.mapping_file import require_sound
+from shared.service.metrics import ServiceMetrics
+from shared.service.probes import (
+    LIVE_PATH,
+    METRICS_PATH,
+    READY_PATH,
+    AsgiApp,
+    live_route,
+    metrics_route,
+    ready_route,
+)
+from shared.service.readiness import Check, membership_checks
+from shared.service.running import OpenService, Running
+from shared.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+NAME: Final = "standalone"
+MAINTENANCE_INTERVAL_S: Final = 600.0
+SERVICES: Final[Mapping[str, OpenService]] = {
+    # Whoever writes ends after whoever makes work for it.
+    "writer": open_writer,
+    "mapper": open_mapper,
+    "fetcher": open_fetcher,
+    "gateway": open_gateway,
+}
+
+
+async def run_always(settings: Settings) -> None:
+    """Run until cancelled. A run in hand goes on when the process is started again.
+
+    Raises:
+        ConfigurationError: The mapping file is broken, the log file cannot be used, or a setting is missing.
+        FatalError: The HTTP address cannot be had, or a service has ended by itself.
+    """
+    if settings.mapping.file is not None:
+        # Later a broken file is refused and the last good one stays; at the start its author looks on.
+        loaded = mapping_of_file(settings.mapping.file)
+        for problem in require_sound(loaded):
+            logger.warning(loaded.line(problem))
+    log = await SqliteLog.open(log_file(settings), durable=True, consuming=True)
+    try:
+        async with open_services(log, settings) as tasks:
+            logger.info("all services run over %s", log.path)
+            await _first_end(tasks)
+    finally:
+        await log.close()
+
+
+@asynccontextmanager
+async def open_services(
+    log: SqliteLog, settings: Settings, services: Mapping[str, OpenService] = SERVICES
+) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
+    """Run services, their HTTP and the care of the file for the time of the block.
+
+    Args:
+        log: Open for consuming.
+        settings: All settings.
+        services: Name to what starts it, in the order of starting; they end in the reverse one.
+
+    Yields:
+        What runs until the block ends; a task that ends before has failed.
+    """
+    async with AsyncExitStack() as stack:
+        routes: dict[str, AsgiApp] = {LIVE_PATH: live_route(NAME)}
+        running: list[Running] = []
+        for name, open_service in services.items():
+            metrics = ServiceMetrics(name)
+            running.append(await stack.enter_async_context(open_service(log, settings, metrics)))
+            routes[f"{METRICS_PATH}/{name}"] = metrics_route(metrics)
+            routes.update(running[-1].routes)
+        routes[READY_PATH] = ready_route(NAME, lambda: _checks(running))
+        caring = asyncio.create_task(_care_for(log), name="care of the log file")
+        stack.push_async_callback(_cancel, caring)
+        serving = await stack.enter_async_context(serve_http(Router(routes), settings))
+        yield [caring, serving, *(task for one in running for task in one.tasks)]
+
+
+def _checks(running: Sequence[Running]) -> list[Check]:
+    now_s = asyncio.get_running_loop().time()
+    return [
+        check
+        for one in running
+        for check in (
+            *(found for member in one.consumers for found in membership_checks(member.membership, now_s)),
+            *one.checks(),
+        )
+    ]
+
+
+async def _care_for(log: SqliteLog) -> None:
+    """Have the file forget what the registry lets it, again and again."""
+    while True:
+        await asyncio.sleep(MAINTENANCE_INTERVAL_S)
+        try:
+            await log.maintain(int(time.time() * 1000))
+        except RetryableError as error:
+            logger.warning("the log file was not cleaned up: %s", error)
+
+
+async def _first_end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait until something ends that should not."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+        raise FatalError(f"{task.get_name()} has ended by itself")
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,163 @@
+"""What ends a service on Kafka: one clear line, and the exit code that says whose turn it is."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiokafka.admin import NewTopic
+
+from schemas.topics import COMMANDS, ENTITIES, WEBHOOKS, raw_topic
+from shared.errors import FatalError
+from shared.log.interface import Log
+from shared.service.app import ServiceApp
+from shared.service.metrics import ServiceMetrics
+from shared.service.running import Running
+from shared.settings import Settings
+from tests.broker.server import ADMIN, PASSWORD, STRANGER, KafkaServer
+from tests.kafka.cluster import Cluster
+from tests.kafka.stack import Process, Stack, free_port
+from tests.pipeline.harness import Stage, pagerduty, port
+
+pytestmark = pytest.mark.timeout(240)
+SERVICES = ("fetcher", "gateway", "mapper", "writer")
+END_TIMEOUT_S = 90.0
+NOBODY = "127.0.0.1:1"
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with pagerduty("--account", "small") as there, port(tmp_path, blueprints=[]) as here:
+        yield Stage(there, here, tmp_path)
+
+
+def login(user: str, password: str) -> dict[str, str]:
+    return {
+        "OCEAN__KAFKA__SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "OCEAN__KAFKA__SASL_MECHANISM": "SCRAM-SHA-512",
+        "OCEAN__KAFKA__USERNAME": user,
+        "OCEAN__KAFKA__PASSWORD": password,
+    }
+
+
+def errors_of(process: Process) -> list[str]:
+    """Return the lines that say why it ended."""
+    assert "Traceback" not in process.said, process.said
+    return [line for line in process.said.splitlines() if line.startswith("error: ")]
+
+
+def ended(stack: Stack) -> dict[str, tuple[int, int]]:
+    """Wait for all to end by themselves; return the exit code and how many lines say why."""
+    try:
+        return {
+            process.name: (process.wait(END_TIMEOUT_S), len(errors_of(process)))
+            for process in stack.processes.values()
+        }
+    finally:
+        stack.down()
+
+
+def test_unreachable_kafka_is_tried_for_the_time_set_and_is_exit_3(stage: Stage) -> None:
+    stack = Stack(stage, NOBODY, prefix="x.", more={"OCEAN__KAFKA__CONNECT_TIMEOUT_S": "2"})
+    for name in SERVICES:
+        stack.start(name)
+    assert ended(stack) == {f"{name}-1": (3, 1) for name in SERVICES}
+    (line,) = errors_of(stack.processes["writer-1"])
+    assert f"Kafka at {NOBODY}" in line
+    assert "gave up after 2 s: check OCEAN__KAFKA__BOOTSTRAP_SERVERS" in line
+
+
+def test_wrong_password_is_exit_2(stage: Stage, own_kafka: KafkaServer) -> None:
+    stack = Stack(stage, own_kafka.sasl_servers, prefix="x.", more=login(ADMIN, "wrong"))
+    for name in SERVICES:
+        stack.start(name)
+    assert ended(stack) == {f"{name}-1": (2, 1) for name in SERVICES}
+    for process in stack.processes.values():
+        (line,) = errors_of(process)
+        assert "check OCEAN__KAFKA__SASL_MECHANISM, …__USERNAME and …__PASSWORD" in line
+        assert "wrong" not in process.said
+
+
+def test_missing_topics_that_may_not_be_created_are_exit_2(stage: Stage, own_kafka: KafkaServer) -> None:
+    stack = Stack(stage, own_kafka.sasl_servers, prefix="y.", more=login(STRANGER, PASSWORD))
+    for name in SERVICES:
+        stack.start(name)
+    assert ended(stack) == {f"{name}-1": (2, 1) for name in SERVICES}
+    for process in stack.processes.values():
+        (line,) = errors_of(process)
+        assert "docs/kafka.md" in line
+
+
+def test_missing_topics_that_are_not_to_be_created_are_exit_2(stage: Stage, own_kafka: KafkaServer) -> None:
+    stack = Stack(
+        stage, own_kafka.bootstrap_servers, prefix="z.", more={"OCEAN__KAFKA__CREATE_TOPICS": "false"}
+    )
+    for name in SERVICES:
+        stack.start(name)
+    assert ended(stack) == {f"{name}-1": (2, 1) for name in SERVICES}
+    for process in stack.processes.values():
+        (line,) = errors_of(process)
+        assert "pagerport topics create" in line
+
+
+async def test_wrong_number_of_partitions_is_exit_2(stage: Stage, cluster: Cluster) -> None:
+    read = {
+        "fetcher": COMMANDS.name,
+        "gateway": WEBHOOKS.name,
+        "mapper": raw_topic("incidents"),
+        "writer": ENTITIES.name,
+    }
+    async with cluster.admin() as admin:
+        await admin.create_topics([NewTopic(cluster.prefix + topic, 7, 1) for topic in read.values()])
+    stack = Stack(stage, cluster.servers, prefix=cluster.prefix)
+    for name in SERVICES:
+        stack.start(name)
+    assert await asyncio.to_thread(ended, stack) == {f"{name}-1": (2, 1) for name in SERVICES}
+    for name, topic in read.items():
+        (line,) = errors_of(stack.processes[f"{name}-1"])
+        assert f"{cluster.prefix}{topic} has 7 partitions" in line
+
+
+def test_address_that_is_taken_is_exit_3(stage: Stage, kafka_servers: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", 0))  # noqa: S104 - as the service does
+        taken.listen()
+        number = taken.getsockname()[1]
+        stack = Stack(stage, kafka_servers, prefix=f"{stage.folder.name}.")
+        process = stack.start("gateway", OCEAN__HTTP__PORT=str(number))
+        assert ended(stack) == {"gateway-1": (3, 1)}
+    (line,) = errors_of(process)
+    assert f"cannot listen on 0.0.0.0:{number}" in line
+
+
+@pytest.mark.parametrize("dies", ["with an error", "without a word"])
+async def test_service_of_which_a_task_dies_ends(
+    cluster: Cluster, dies: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_closed = False
+
+    async def work() -> None:
+        if dies == "with an error":
+            raise FatalError("this cannot go on")
+
+    @asynccontextmanager
+    async def open_service(log: Log, settings: Settings, metrics: ServiceMetrics) -> AsyncIterator[Running]:
+        nonlocal is_closed
+        yield Running(tasks=[asyncio.create_task(work(), name="half of it")])
+        is_closed = True
+
+    settings = Settings.model_validate(
+        {
+            "kafka": {"bootstrap_servers": cluster.servers, "topic_prefix": cluster.prefix},
+            "http": {"port": free_port(), "host": "127.0.0.1"},
+        }
+    )
+    says = "this cannot go on" if dies == "with an error" else "half of it has ended by itself"
+    async with asyncio.timeout(60):
+        with pytest.raises(FatalError, match=says):
+            await ServiceApp("worker", settings, open_service).serve()
+    assert is_closed
+    logging.getLogger("pagerport").handlers.clear()
