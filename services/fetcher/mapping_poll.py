@@ -1,5 +1,6 @@
 """Reads the user's mapping again and again; a broken one is refused, and the last good one stays."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -58,6 +59,7 @@ class MappingPoll:
         self._load = load
         self._interval = interval
         self._now = now
+        self._looking = asyncio.Lock()
         self._looked_at: datetime | None = None
         self._newest: LoadedMapping | None = None
         self._problem = ""
@@ -84,14 +86,18 @@ class MappingPoll:
 
     async def look(self) -> None:
         """Read the mapping if it is due."""
-        if self.due_at is not None and self._now() < self.due_at:
-            return
-        self._looked_at = self._now()
-        try:
-            loaded = await self._load()
-        except PagerportError as error:
-            self._refuse(error)
-            return
+        async with self._looking:
+            if self.due_at is not None and self._now() < self.due_at:
+                return
+            self._looked_at = self._now()
+            try:
+                self._take(await self._load())
+            except PagerportError as error:
+                self._refuse(error)
+
+    def _take(self, loaded: LoadedMapping) -> None:
+        if self._problem:
+            logger.info("%s: what was wrong is mended", loaded.name)
         self._problem = ""
         if self._newest is None or self._newest.config != loaded.config:
             logger.info("mapping read: %s", loaded.name)

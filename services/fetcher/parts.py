@@ -1,8 +1,8 @@
 """Holds what the fetcher as a service is made of: the log, the third parties, the user's wishes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from schemas.command import Command
@@ -43,6 +43,7 @@ class FetcherParts:
         mapping_interval: Between two looks at it.
         resync_interval: Between two starts of the scheduled resync; None: there is none.
         concurrency: Requests to PagerDuty at once.
+        kind_intervals: Kind to the time between two starts of a resync of its own.
         now: Aware UTC.
         prepare: Creates blueprints before a mapping comes into force.
         port_time: Asks Port what time it has; None: nobody needs it.
@@ -67,6 +68,7 @@ class FetcherParts:
     resync_interval: timedelta | None
     concurrency: int
     now: Callable[[], datetime]
+    kind_intervals: Mapping[str, timedelta] = field(default_factory=dict)
     prepare: Callable[[MappingFile], Awaitable[FirstStart]] = _create_nothing
     port_time: Callable[[], Awaitable[datetime | None]] | None = None
     make_sweep: MakeSweep | None = None

@@ -107,6 +107,44 @@ def next_due(runs: Sequence[RunResult], interval: timedelta | None, at: datetime
     return max((run.started_at for run in whole), default=at - interval) + interval
 
 
+def next_due_of_kind(
+    runs: Sequence[RunResult], kind: str, interval: timedelta, at: datetime
+) -> datetime | None:
+    """Return when a kind with a schedule of its own is resynced next; None: such a run is asked for already.
+
+    Args:
+        runs: All runs; resyncs count that the kind takes part in.
+        kind: The kind.
+        interval: Between two starts.
+        at: Now: where it was never resynced, that is when.
+    """
+    its = [run for run in runs if run.type == "resync" and (run.is_whole or kind in run.only_kinds)]
+    if any(not run.ended for run in its):
+        return None
+    return max((run.started_at for run in its), default=at - interval) + interval
+
+
+def is_answered(runs: Sequence[RunResult], command: str, asked_at: datetime | None) -> bool:
+    """Return whether a resync that was asked for in Port is done or on its way.
+
+    It is when a run has taken it over, or when a whole resync began later: runs are forgotten after a while,
+    Port's last request is not.
+
+    Args:
+        runs: All runs.
+        command: Names the request.
+        asked_at: When it was made, by Port's clock; None: not known.
+    """
+    if any(command in run.commands for run in runs):
+        return True
+    begun = [
+        run.port_started_at or run.started_at
+        for run in runs
+        if run.type == "resync" and run.is_whole and run.state is not RunState.WAITING
+    ]
+    return asked_at is not None and any(at > asked_at for at in begun)
+
+
 def new_run_id(at: datetime, suffix: str, newest: str = "") -> str:
     """Return an id that sorts by time, behind every id there is.
 

@@ -3,13 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from schemas.command import Command, CommandType
 from schemas.mapping import MappingInForce
 from schemas.topics import COMMANDS, ENTITIES, MAPPING, RUNS, WEBHOOKS, dlq_topic
 from services.fetcher.core import FetcherCore
+from services.fetcher.integration.care import AskedInPort
+from services.fetcher.integration.resync_state import resync_state
 from services.fetcher.mapping_authority import MappingAuthority
 from services.fetcher.mapping_poll import MappingPoll
 from services.fetcher.mapping_versions import asked_kinds, plan_change
@@ -18,7 +21,7 @@ from services.fetcher.parts import FetcherParts
 from services.fetcher.raw_publisher import RawPublisher
 from services.fetcher.run_journal import RunJournal
 from services.fetcher.run_keeper import HOLD_S, RunKeeper
-from services.fetcher.run_requests import RunRequest, next_due, next_run
+from services.fetcher.run_requests import RunRequest, is_answered, next_due, next_due_of_kind, next_run
 from shared.errors import NotOwnerError, PagerportError
 from shared.groups import FETCHER_GROUP
 from shared.log.interface import Subscription, TopicPartition
@@ -29,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 LEADING: Final = TopicPartition(COMMANDS.name, 0)
 LONGEST_NAP_S: Final = 5.0
+BATCH_RECORDS: Final = 1000
+"""Events that wait together are coalesced: the more are read at once, the fewer objects are asked for twice."""
 LONGEST_BACKOFF_S: Final = 1.0
 """Events that wait must not keep commands waiting."""
 
@@ -54,6 +59,7 @@ class FetcherService:
             FETCHER_GROUP,
             Subscription.to(*topics),
             core,
+            max_records=BATCH_RECORDS,
             on_fatal="hold",
             longest_backoff_s=LONGEST_BACKOFF_S,
         )
@@ -74,7 +80,11 @@ class FetcherService:
         """Begin; the topics that everybody needs are created."""
         fixed = [COMMANDS.name, WEBHOOKS.name, ENTITIES.name]
         await self._parts.log.create_topics([MAPPING.name, RUNS.name, *fixed, *map(dlq_topic, fixed)])
-        self._tasks = [asyncio.create_task(self.consumer.run()), asyncio.create_task(self._work())]
+        self._tasks = [
+            asyncio.create_task(self.consumer.run(), name="commands and events"),
+            asyncio.create_task(self._work(), name="runs"),
+            asyncio.create_task(self.while_leading(self._watch_mapping), name="watching the mapping"),
+        ]
         return self
 
     async def __aexit__(
@@ -83,9 +93,9 @@ class FetcherService:
         """End; a run in hand is left to the next leader."""
         self._is_closing = True
         self.consumer.stop()
-        consuming, working = self._tasks
-        working.cancel()
-        await asyncio.gather(consuming, working, return_exceptions=True)
+        for task in self._tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def tasks(self) -> list[asyncio.Task[None]]:
@@ -104,6 +114,24 @@ class FetcherService:
         """Return why the user's mapping as it is now is not in force; empty: it is, or will be."""
         return self._poll.problem
 
+    @property
+    def mapping_waits(self) -> str:
+        """Return what the user's newest mapping waits for; empty: it does not."""
+        newest, run, current = self._poll.newest, self._keeper.in_hand, self._authority.in_force
+        if newest is None or run is None or current is None or newest.config == current.config:
+            return ""
+        return f"{newest.name}: comes into force after run {run.run_id}"
+
+    def resync_state(self) -> dict[str, Any] | None:
+        """Return what Port's page is to show of the last resync; None: nothing yet."""
+        interval, runs = self._parts.resync_interval, self._journal.runs
+        return resync_state(
+            runs,
+            problem=self.mapping_problem,
+            interval=interval,
+            next_at=next_due(runs, interval, self._parts.now()) if runs else None,
+        )
+
     def leads(self) -> bool:
         """Return whether this replica is the active one now."""
         return not self._is_closing and LEADING in self.consumer.owned
@@ -120,6 +148,12 @@ class FetcherService:
         """
         logger.warning("a resync is asked for: %s", why)
         await self._ask(RunRequest(type="resync", asked_by="subscription"))
+
+    async def asked_in_port(self, asked: AskedInPort) -> None:
+        """Answer the last resync that somebody asked Port for, if nobody has."""
+        runs = await self._journal.catch_up()
+        if not is_answered(runs, asked.key, asked.at):
+            await self._ask(RunRequest(type="resync", asked_by="Port", command=asked.key))
 
     async def while_leading(self, do: Callable[[], Awaitable[None]]) -> None:
         """Do something whenever this replica is the active one, until cancelled."""
@@ -182,6 +216,12 @@ class FetcherService:
                 logger.exception("the fetcher failed between two runs; it goes on in %g s", HOLD_S)
                 await self._nap.wait(HOLD_S)
 
+    async def _watch_mapping(self) -> None:
+        """Look at the user's mapping also while a run is in hand: what is wrong with it is said at once."""
+        while True:
+            await self._poll.look()
+            await self._parts.sleep(min(self._parts.mapping_interval.total_seconds(), LONGEST_NAP_S))
+
     async def _turn(self) -> None:
         """See what is to be done, and do one run or nap."""
         current = await self._authority.catch_up()
@@ -218,8 +258,24 @@ class FetcherService:
         due_at = next_due(self._journal.runs, self._parts.resync_interval, self._parts.now())
         if due_at is not None and due_at <= self._parts.now():
             await self._ask(RunRequest(type="resync", asked_by="schedule"))
+        named = {resource.kind for resource in loaded.config.resources}
+        dues = self._dues_of_kinds()
+        if kinds := tuple(kind for kind in dues if kind in named and dues[kind] <= self._parts.now()):
+            await self._ask(RunRequest(type="resync", kinds=kinds, asked_by="schedule"))
+
+    def _dues_of_kinds(self) -> dict[str, datetime]:
+        now, runs = self._parts.now(), self._journal.runs
+        dues = {
+            kind: next_due_of_kind(runs, kind, interval, now)
+            for kind, interval in self._parts.kind_intervals.items()
+        }
+        return {kind: due for kind, due in dues.items() if due is not None}
 
     def _until_due_s(self) -> float:
         now = self._parts.now()
-        dues = [self._poll.due_at, next_due(self._journal.runs, self._parts.resync_interval, now)]
+        dues = [
+            self._poll.due_at,
+            next_due(self._journal.runs, self._parts.resync_interval, now),
+            *self._dues_of_kinds().values(),
+        ]
         return min((max((due - now).total_seconds(), LOOK_S) for due in dues if due), default=LONGEST_NAP_S)

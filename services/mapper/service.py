@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
-from schemas.topics import RAW_PREFIX
+from schemas.mapping import MappingInForce
+from schemas.topics import ENTITIES, MAPPING, RAW_PREFIX
 from services.mapper.core import MapperCore
+from services.mapper.event_feed import EventFeed
 from services.mapper.pool import WorkerPool
 from shared.groups import MAPPER_GROUP
 from shared.log.interface import Log, Subscription
@@ -24,8 +26,16 @@ BATCH_RECORDS: Final = 500
 
 @asynccontextmanager
 async def open_mapper(log: Log, settings: Settings, metrics: ServiceMetrics) -> AsyncIterator[Running]:
-    """Map what comes in the raw topics, by the mapping that the log holds, for the time of the block."""
+    """Map what comes in the raw topics, by the mapping that the log holds, for the time of the block.
+
+    Raises:
+        ConfigurationError: A topic is missing and may not be created, or has another number of partitions.
+    """
     identifier = settings.integration.identifier
+    raw = Subscription.to_all(RAW_PREFIX)
+    # Raw topics are the fetcher's to create; those that there are must have the partitions of their keys.
+    present = {place.topic for place in await log.partitions(raw)}
+    await log.create_topics([MAPPING.name, ENTITIES.name, *sorted(present)])
     jq = settings.mapper
     async with WorkerPool(jq.workers, batch_timeout_s=jq.batch_timeout_s, engine=jq.engine) as pool:
         watch_expressions(metrics, pool)
@@ -34,7 +44,7 @@ async def open_mapper(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
         consumer = Consumer(
             log,
             MAPPER_GROUP,
-            Subscription.to_all(RAW_PREFIX),
+            raw,
             metrics.meter(core),
             max_records=BATCH_RECORDS,
             on_fatal="hold",
@@ -42,10 +52,16 @@ async def open_mapper(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
             replay_from=follower.replay_from,
             on_lost=resync_for(log, identifier, _now),
         )
+        events = EventFeed(log, settings, metrics, _now)
+
+        def use(mapping: MappingInForce) -> None:
+            core.use(mapping)
+            events.use(mapping)
 
         tasks = [
             asyncio.create_task(consumer.run(), name="mapping"),
-            asyncio.create_task(follower.follow(core.use, consumer.replay), name="following the mapping"),
+            asyncio.create_task(follower.follow(use, consumer.replay), name="following the mapping"),
+            asyncio.create_task(events.run(), name="mapping events"),
         ]
         try:
             yield Running(
@@ -55,7 +71,8 @@ async def open_mapper(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
             )
         finally:
             consumer.stop()
-            tasks[1].cancel()
+            for task in tasks[1:]:
+                task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
 

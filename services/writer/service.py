@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
 
-from schemas.topics import ENTITIES
+from schemas.topics import ENTITIES, dlq_topic
 from services.writer.core import WriterCore
 from shared.groups import WRITER_GROUP
 from shared.http.waits import WaitLedger
@@ -26,7 +26,12 @@ MEMBERS_ON_A_FILE: Final = 3
 
 @asynccontextmanager
 async def open_writer(log: Log, settings: Settings, metrics: ServiceMetrics) -> AsyncIterator[Running]:
-    """Write what comes in `port.entities` to Port for the time of the block."""
+    """Write what comes in `port.entities` to Port for the time of the block.
+
+    Raises:
+        ConfigurationError: A topic is missing and may not be created, or has another number of partitions.
+    """
+    await log.create_topics([ENTITIES.name, dlq_topic(ENTITIES.name)])
     waits = WaitLedger()
     members = 1 if settings.kafka.servers else MEMBERS_ON_A_FILE
     async with open_port(settings, waits) as port:

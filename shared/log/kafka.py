@@ -1,6 +1,7 @@
 """Is the log on Kafka: topics, partitions and committed offsets of an installation on a cluster."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
@@ -15,6 +16,7 @@ from aiokafka.errors import (
 from faststream.kafka import KafkaBroker
 
 from schemas.topics import topic_of
+from shared.errors import RetryableError
 from shared.log.interface import (
     Assignment,
     AssignmentListener,
@@ -38,11 +40,14 @@ from shared.log.metadata_limit import check_metadata
 from shared.log.places import choose_place
 from shared.tasks import all_of
 
+logger = logging.getLogger(__name__)
+
 BATCH_BYTES: Final = 512 * 1024
 """Of one request's part for one partition: few round trips on real networks. A larger record goes alone."""
 MAX_REQUEST_BYTES: Final = 16 * 1024 * 1024
 CLOSE_TIMEOUT_S: Final = 5.0
 """aiokafka's producer waits for what is under way as long as a request may take."""
+JOIN_RETRY_S: Final = 1.0
 READ_GRACE_S: Final = 30.0
 """How long records that are there may take to arrive."""
 
@@ -200,9 +205,20 @@ class KafkaLog:
                 "this log was opened without a broker: it can read and append, not join groups"
             )
         await self._broker.connect()
-        member = KafkaMember(self._broker, self._connection, group, topics, listener, self._ranges)
-        await member.join()
-        return member
+        clock = asyncio.get_running_loop().time
+        deadline_s = clock() + self._connection.connect_timeout_s
+        while True:
+            member = KafkaMember(self._broker, self._connection, group, topics, listener, self._ranges)
+            try:
+                await member.join()
+            except RetryableError as error:
+                # A broker that goes away now is tried as long as one that was never there.
+                if clock() > deadline_s:
+                    raise
+                logger.warning("%s; joining again", error)
+                await asyncio.sleep(JOIN_RETRY_S)
+            else:
+                return member
 
     async def partitions(self, topics: TopicFilter) -> list[TopicPartition]:
         """Return all partitions of the topics that the filter accepts, sorted."""

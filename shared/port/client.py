@@ -361,7 +361,6 @@ def _blueprint_path(blueprint: str) -> str:
     return f"/v1/blueprints/{quote(blueprint, safe='')}"
 
 
-
 def _weight(parts: Sequence[object]) -> Weight:
     return Weight.PART if len(parts) > 1 else Weight.WHOLE
 

@@ -34,6 +34,7 @@ class ServiceMetrics:
 
     def __init__(self, service: str) -> None:
         self._service = service
+        self._shown: dict[str, Collector] = {}
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -74,11 +75,18 @@ class ServiceMetrics:
 
     def gauge(self, name: str, says: str, labels: Sequence[str], read: Callable[[], Samples]) -> None:
         """Show values that are read at each scrape."""
-        self.registry.register(_Read(lambda: GaugeMetricFamily(PREFIX + name, says, labels=labels), read))
+        self._show(name, _Read(lambda: GaugeMetricFamily(PREFIX + name, says, labels=labels), read))
 
     def counter(self, name: str, says: str, labels: Sequence[str], read: Callable[[], Samples]) -> None:
         """Show sums that are kept elsewhere and read at each scrape."""
-        self.registry.register(_Read(lambda: CounterMetricFamily(PREFIX + name, says, labels=labels), read))
+        self._show(name, _Read(lambda: CounterMetricFamily(PREFIX + name, says, labels=labels), read))
+
+    def _show(self, name: str, collector: Collector) -> None:
+        # A service whose start is tried again shows its values anew.
+        if (before := self._shown.pop(name, None)) is not None:
+            self.registry.unregister(before)
+        self.registry.register(collector)
+        self._shown[name] = collector
 
     def watch_waits(self, waits: WaitLedger) -> None:
         """Show how long third parties were waited for."""

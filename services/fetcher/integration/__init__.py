@@ -1,0 +1,1 @@
+"""Keeps the installation's integration object in Port: its registration, its mapping, its resync state."""
