@@ -3,8 +3,8 @@
 from importlib.util import find_spec
 
 from shared.errors import ConfigurationError
+from shared.jq_choice import JqEngine
 from shared.jq_engine import Engine, LibjqEngine
-from shared.settings.choices import JqEngine
 
 _PYJQ_MODULE = "_pyjq"
 

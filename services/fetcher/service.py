@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 LEADING: Final = TopicPartition(COMMANDS.name, 0)
 LONGEST_NAP_S: Final = 5.0
 BATCH_RECORDS: Final = 1000
-"""Events that wait together are coalesced: the more are read at once, the fewer objects are asked for twice."""
+"""Events that wait together are coalesced: the more are read at once, the fewer requests they cost."""
 LONGEST_BACKOFF_S: Final = 1.0
 """Events that wait must not keep commands waiting."""
 
@@ -219,7 +219,8 @@ class FetcherService:
     async def _watch_mapping(self) -> None:
         """Look at the user's mapping also while a run is in hand: what is wrong with it is said at once."""
         while True:
-            await self._poll.look()
+            if self._poll.due_at is not None:
+                await self._poll.look()
             await self._parts.sleep(min(self._parts.mapping_interval.total_seconds(), LONGEST_NAP_S))
 
     async def _turn(self) -> None:
@@ -240,7 +241,7 @@ class FetcherService:
                 self._keeper.take(run)
         if run is None:
             self._keeper.go_on()
-            await self._nap.wait(self._until_due_s())
+            await self._nap.wait(self._until_due_s(loaded))
         else:
             await self._keeper.carry_out(loaded)
 
@@ -258,24 +259,25 @@ class FetcherService:
         due_at = next_due(self._journal.runs, self._parts.resync_interval, self._parts.now())
         if due_at is not None and due_at <= self._parts.now():
             await self._ask(RunRequest(type="resync", asked_by="schedule"))
-        named = {resource.kind for resource in loaded.config.resources}
-        dues = self._dues_of_kinds()
-        if kinds := tuple(kind for kind in dues if kind in named and dues[kind] <= self._parts.now()):
+        dues = self._dues_of_kinds(loaded)
+        if kinds := tuple(kind for kind, due in dues.items() if due <= self._parts.now()):
             await self._ask(RunRequest(type="resync", kinds=kinds, asked_by="schedule"))
 
-    def _dues_of_kinds(self) -> dict[str, datetime]:
+    def _dues_of_kinds(self, loaded: LoadedMapping) -> dict[str, datetime]:
         now, runs = self._parts.now(), self._journal.runs
+        named = {resource.kind for resource in loaded.config.resources}
         dues = {
             kind: next_due_of_kind(runs, kind, interval, now)
             for kind, interval in self._parts.kind_intervals.items()
+            if kind in named
         }
         return {kind: due for kind, due in dues.items() if due is not None}
 
-    def _until_due_s(self) -> float:
+    def _until_due_s(self, loaded: LoadedMapping) -> float:
         now = self._parts.now()
         dues = [
             self._poll.due_at,
             next_due(self._journal.runs, self._parts.resync_interval, now),
-            *self._dues_of_kinds().values(),
+            *self._dues_of_kinds(loaded).values(),
         ]
         return min((max((due - now).total_seconds(), LOOK_S) for due in dues if due), default=LONGEST_NAP_S)

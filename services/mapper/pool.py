@@ -15,8 +15,8 @@ from services.mapper.patience import Patience, WorkerGoneError
 from services.mapper.plan_shape import Plan
 from services.mapper.worker_process import MEMORY_LIMIT_BYTES, WorkerProcess
 from shared.errors import FatalError
+from shared.jq_choice import JqEngine
 from shared.jq_engines import require_engine
-from shared.settings.choices import JqEngine
 
 CHUNK_OBJECTS: Final = 200
 """Most objects a worker gets at once."""

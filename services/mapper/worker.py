@@ -34,8 +34,8 @@ from services.mapper.frames import (
 )
 from services.mapper.mapped import Mapped, RawObject
 from services.mapper.objects import ObjectMapper
+from shared.jq_choice import JqEngine
 from shared.jq_engines import open_engine
-from shared.settings.choices import JqEngine
 
 ALARM_MARGIN_S: Final = 5
 ANSWER_EVERY_S: Final = 0.5

@@ -26,7 +26,7 @@ from services.mapper.frames import (
 from services.mapper.mapped import Mapped, RawObject
 from services.mapper.patience import Patience, Place, WorkerGoneError
 from services.mapper.plan_shape import Plan
-from shared.settings.choices import JqEngine
+from shared.jq_choice import JqEngine
 
 MEMORY_LIMIT_BYTES: Final = 1024**3
 START_TIMEOUT_S: Final = 60.0

@@ -22,15 +22,6 @@ class Deletes(StrEnum):
     OFF = "off"
 
 
-class JqEngine(StrEnum):
-    """What runs the expressions of a mapping."""
-
-    LIBJQ = "libjq"
-    """The `jq` package: jq 1.8."""
-    PYJQ = "pyjq"
-    """jq 1.5; no wheels, and Python 3.11 at most."""
-
-
 class SecurityProtocol(StrEnum):
     """How Kafka is spoken to. Values are Kafka's `security.protocol`."""
 

@@ -11,10 +11,10 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared.jq_choice import JqEngine
 from shared.settings.choices import (
     Deletes,
     EventListenerType,
-    JqEngine,
     LogFormat,
     LogLevel,
     SaslMechanism,
@@ -24,6 +24,7 @@ from shared.settings.sources import DotEnvSource, EnvironmentSource
 from shared.settings.values import (
     Credential,
     Identifier,
+    KindIntervals,
     LowerCase,
     Password,
     Secret,
@@ -34,6 +35,7 @@ from shared.settings.values import (
     Url,
     UrlPath,
     WebhookScope,
+    parse_kind_intervals,
 )
 from shared.webhook_token import installation_tokens
 
@@ -136,11 +138,19 @@ class EventListenerSettings(_Group):
     type: Annotated[
         EventListenerType,
         UpperCase,
-        Field(description="`ONCE` or `POLLING`; others run as POLLING. Also as OCEAN__EVENT_LISTENER."),
+        Field(
+            description="`POLLING`; with `ONCE` a `run` does one sync and ends; others run as POLLING. Also as "
+            "OCEAN__EVENT_LISTENER."
+        ),
     ] = EventListenerType.POLLING
     interval_s: Annotated[
         float,
-        Field(validation_alias="interval", ge=1, le=86400, description="Seconds between polls of Port."),
+        Field(
+            validation_alias="interval",
+            ge=1,
+            le=86400,
+            description="Seconds between two looks at Port: its mapping, its Resync button.",
+        ),
     ] = 60.0
 
 
@@ -216,6 +226,23 @@ class WebhookSettings(_Group):
     ] = 32 * 1024 * 1024
 
 
+class ResyncSettings(_Group):
+    """Resyncs of an installation that is always on."""
+
+    kinds_interval: Annotated[
+        KindIntervals,
+        Field(
+            description="Minutes between two resyncs of single kinds, beside those of everything: "
+            "`oncalls=15,users=60`, or JSON. For what PagerDuty sends no events of. Unused by `sync`.",
+        ),
+    ] = ""
+
+    @property
+    def kinds(self) -> dict[str, int]:
+        """Return kind to minutes."""
+        return parse_kind_intervals(self.kinds_interval)
+
+
 class SyncSettings(_Group):
     """The one-shot run."""
 
@@ -259,7 +286,7 @@ class KafkaSettings(_Group):
         SecurityProtocol, UpperCase, Field(description="TLS, login, both or neither; see docs/kafka.md.")
     ] = SecurityProtocol.PLAINTEXT
     sasl_mechanism: Annotated[
-        SaslMechanism, UpperCase, Field(description="How the login goes, with a `SASL_…` protocol.")
+        SaslMechanism, UpperCase, Field(description="How the login goes, with SASL_PLAINTEXT and SASL_SSL.")
     ] = SaslMechanism.PLAIN
     username: Annotated[Text, Field(description="User, or API key, of the login.")] = ""
     password: Annotated[Password, Field(description="Password, or API secret, of the login.")] = SecretStr("")
@@ -376,6 +403,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     http: HttpSettings = HttpSettings()
     webhook: WebhookSettings = WebhookSettings()
+    resync: ResyncSettings = ResyncSettings()
     sync: SyncSettings = SyncSettings()
     pagerduty: PagerDutySettings = PagerDutySettings()
     mapper: MapperSettings = MapperSettings()

@@ -1,5 +1,6 @@
 """Checks single values as they come from the environment: trimmed texts, secrets, URLs."""
 
+import json
 import re
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 QUOTES = ("'", '"')
+KIND_NAME = re.compile("[a-z0-9_/-]+")
 
 
 def _trim(value: object) -> object:
@@ -94,6 +96,38 @@ def _check_servers(servers: str) -> str:
     return servers
 
 
+def parse_kind_intervals(text: str) -> dict[str, int]:
+    """Return kind to minutes, of `oncalls=15,users=60` or a JSON object.
+
+    Raises:
+        ValueError: It is neither, names no kind, or minutes are out of bounds.
+    """
+    found: dict[str, int] = {}
+    for kind, minutes in _kind_intervals(text.strip()):
+        if not kind or not KIND_NAME.fullmatch(kind):
+            raise ValueError("must name kinds as the mapping does, e.g. oncalls=15")
+        if not minutes.isascii() or not minutes.isdigit() or not 1 <= int(minutes) <= 525_600:
+            raise ValueError(f"must give {kind} whole minutes from 1 to 525600, e.g. {kind}=15")
+        found[kind] = int(minutes)
+    return found
+
+
+def _kind_intervals(text: str) -> list[tuple[str, str]]:
+    if not text.startswith("{"):
+        parts = (part.partition("=") for part in text.split(",") if part.strip())
+        return [(kind.strip(), minutes.strip()) for kind, _, minutes in parts]
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise ValueError("is no JSON object; write oncalls=15,users=60") from None
+    return [(str(kind), str(minutes)) for kind, minutes in value.items()]
+
+
+def _check_kind_intervals(text: str) -> str:
+    parse_kind_intervals(text)
+    return text
+
+
 def _check_topic_prefix(prefix: str) -> str:
     if not re.fullmatch("[A-Za-z0-9._-]*", prefix):
         raise ValueError("must be letters, digits, dots, dashes and underscores")
@@ -105,6 +139,7 @@ Servers = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_servers)]
 TopicPrefix = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_topic_prefix)]
 Password = Annotated[SecretStr, BeforeValidator(_trim)]
 """Of any characters: not one that we hand out or that travels in a header."""
+KindIntervals = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_kind_intervals)]
 UrlPath = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_path)]
 WebhookScope = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_scope)]
 Credential = Annotated[str, BeforeValidator(_trim), AfterValidator(check_credential)]

@@ -102,7 +102,7 @@ async def setting(
     batch_timeout_s: float = 30.0,
     memory_limit_bytes: int = 1024**3,
     leaving_grace_s: float = 2.0,
-    patience_s: float = 10.0,
+    patience_s: float = 100.0,
 ) -> AsyncIterator[Setting]:
     log = await SqliteLog.temporary(clock=NOW.timestamp)
     pool = WorkerPool(workers, batch_timeout_s=batch_timeout_s, memory_limit_bytes=memory_limit_bytes)
