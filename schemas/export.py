@@ -16,6 +16,7 @@ from schemas.headers import RecordHeaders
 from schemas.mapping import MappingFile, MappingInForce
 from schemas.refresh_request import RefreshRequest
 from schemas.run import RunResult
+from schemas.standing import Standing
 from schemas.versions import SCHEMA_VERSION
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -32,6 +33,7 @@ MESSAGES: dict[str, type[BaseModel]] = {
     "record-headers": RecordHeaders,
     "refresh-request": RefreshRequest,
     "run-result": RunResult,
+    "standing": Standing,
 }
 """Name of each message, as its schema's file and its folder of examples are called."""
 

@@ -76,8 +76,9 @@ ENTITIES = Topic(
 MAPPING = Topic(
     name="pagerport.mapping",
     partitions=1,
-    key="integration identifier, `complete/<source>`",
-    value="MappingInForce: version, config, previous, replay_from; the last complete listing of a source",
+    key="integration identifier, `complete/<source>`, `standing/<identifier>`",
+    value="MappingInForce: version, config, previous, replay_from; the last complete listing of a source; "
+    "how the active fetcher stands",
     producers=("fetcher",),
     consumers=("mapper",),
     cleanup=Cleanup.COMPACT,

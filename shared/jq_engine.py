@@ -7,6 +7,8 @@ from typing import Any, Final, Protocol
 import jq
 import orjson
 
+from shared.jq_folding import unfolded
+from shared.jq_parser import parse
 from shared.lenient_json import json_bytes, read_leniently
 
 Json = Any
@@ -150,7 +152,7 @@ def runnable_text(text: str) -> str:
     """Return the expression as it compiles: itself, or with its `'abc'` strings made `"abc"`.
 
     The peer replaces single quotes at token edges before it compiles, so mappings with them are about; a text
-    that compiles as it is stays untouched.
+    that compiles as it is stays untouched, but for constants that libjq would compute first (`unfolded`).
 
     Raises:
         ExpressionError: Neither compiles; it speaks of the text as it is.
@@ -158,18 +160,28 @@ def runnable_text(text: str) -> str:
     if "\x00" in text:
         raise ExpressionError("a NUL character, at which libjq stops reading")
     try:
-        jq.compile(enclose(text))
-    except ValueError as error:
+        return _compiling(text)
+    except ExpressionError as error:
         rewritten = double_quoted(text)
         if rewritten != text:
             try:
-                jq.compile(enclose(rewritten))
-            except ValueError:
+                return _compiling(rewritten)
+            except ExpressionError:
                 pass
-            else:
-                return rewritten
-        raise _compile_error(str(error), text) from None
-    return text
+        raise error from None
+
+
+def _compiling(text: str) -> str:
+    """Return an expression that compiles, and does nothing yet while it does."""
+    try:
+        runs = unfolded(text, parse(text))
+    except ValueError as error:
+        raise ExpressionError(str(error)) from None
+    try:
+        jq.compile(enclose(runs))
+    except ValueError as error:
+        raise _compile_error(str(error), runs) from None
+    return runs
 
 
 def double_quoted(text: str) -> str:

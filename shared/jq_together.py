@@ -34,9 +34,10 @@ def runnable_texts(texts: Iterable[str]) -> Runnable:
 def is_closed(text: str) -> bool:
     """Whether a text leaves no string, comment or bracket open, so that it can say nothing of its neighbour.
 
-    In doubt it does: comments, single quotes and strings within strings are left to be compiled alone.
+    In doubt it does: comments, single quotes, strings within strings and what may repeat a string are left
+    to be compiled alone.
     """
-    if any(one in text for one in "#'\x00"):
+    if any(one in text for one in "#'\x00") or ("*" in text and '"' in text):
         return False
     bare = _STRING.sub("", text)
     if '"' in bare:

@@ -11,7 +11,8 @@ Sort = Literal[
 ]
 """`quote` begins or ends a string, `text` stands in it, `open` and `close` enclose what it interpolates."""
 
-_SPACE: Final = re.compile(r"[ \t\r\n]*")
+_SPACE: Final = re.compile(r"(?:[ \t\r\n]|#[^\n\r\\]*(?:\n|\Z))*")
+"""With comments; a backslash carries them on to the next line, and is not known here."""
 _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 _TOKEN: Final = re.compile(
     rf"(?P<field>\.{_NAME})"
@@ -59,7 +60,7 @@ def tokens_of(text: str) -> list[Token]:
     """Return the tokens of an expression that compiles, the last one being `end`.
 
     Raises:
-        NotReadError: It has comments, or anything else that is not known here.
+        NotReadError: It has something that is not known here.
     """
     return [*_Reader(text).tokens(), Token("end", "", len(text), len(text))]
 

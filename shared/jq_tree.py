@@ -1,6 +1,7 @@
 """Is a JQ expression taken apart: what its parts are and where each stands in the text."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,3 +212,17 @@ class Call(Node):
 
     name: str
     arguments: tuple[Node, ...]
+
+
+def parts_of(node: Node) -> Iterator[Node]:
+    """Yield the parts that a part is made of, the nearest ones only."""
+    for one in fields(node):
+        yield from _nodes_in(getattr(node, one.name))
+
+
+def _nodes_in(value: object) -> Iterator[Node]:
+    if isinstance(value, Node):
+        yield value
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _nodes_in(one)

@@ -1,4 +1,4 @@
-"""Says what is in `pagerport.mapping`: the mapping in force, and the last complete listing of each source."""
+"""Says what is in `pagerport.mapping`: the mapping in force, complete listings, how the fetcher stands."""
 
 import logging
 from collections.abc import Iterable
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from schemas.complete_listing import CompleteListing
 from schemas.headers import Origin, RecordHeaders
 from schemas.mapping import MappingInForce
+from schemas.standing import Standing
 from schemas.topics import MAPPING
 from schemas.versions import SCHEMA_VERSION
 from shared.log.interface import NewRecord, Record
@@ -18,6 +19,7 @@ from shared.log.interface import NewRecord, Record
 logger = logging.getLogger(__name__)
 
 LISTING_PREFIX: Final = "complete/"
+STANDING_PREFIX: Final = "standing/"
 
 
 @dataclass(slots=True)
@@ -28,12 +30,14 @@ class MappingRecords:
         identifier: The installation whose mapping it is.
         in_force: The newest version; None: none was published yet.
         listings: Raw topic to its last complete listing.
+        standing: How the active fetcher says it stands; None: it has not said.
         held: Why the newest version cannot be used; empty: it can.
     """
 
     identifier: str
     in_force: MappingInForce | None = None
     listings: dict[str, CompleteListing] = field(default_factory=dict)
+    standing: Standing | None = None
     held: str = ""
 
     def take(self, records: Iterable[Record]) -> bool:
@@ -47,6 +51,8 @@ class MappingRecords:
             try:
                 if key == self.identifier and record.value:
                     self._take_version(MappingInForce.model_validate_json(record.value))
+                elif key == STANDING_PREFIX + self.identifier and record.value:
+                    self.standing = Standing.model_validate_json(record.value)
                 elif key.startswith(LISTING_PREFIX):
                     self._take_listing(key.removeprefix(LISTING_PREFIX), record.value)
             except ValidationError as error:
@@ -94,6 +100,13 @@ def listing_record(listing: CompleteListing, *, identifier: str, made_at: dateti
     subject = LISTING_PREFIX + listing.topic
     headers = _headers(f"{subject}@{listing.run_id}", subject, identifier, listing.run_id, made_at)
     return NewRecord(MAPPING.name, subject.encode(), listing.model_dump_json().encode(), headers)
+
+
+def standing_record(standing: Standing, *, identifier: str, made_at: datetime) -> NewRecord:
+    """Return the record that says how the active fetcher stands."""
+    subject = STANDING_PREFIX + identifier
+    headers = _headers(f"{subject}@{made_at.isoformat()}", subject, identifier, "", made_at)
+    return NewRecord(MAPPING.name, subject.encode(), standing.model_dump_json().encode(), headers)
 
 
 def _headers(

@@ -1,16 +1,22 @@
 """Masks secrets in whatever is about to be shown."""
 
+import base64
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+from typing import Final
 from urllib.parse import quote, quote_plus
 
 MASK = "********"
 SHORTEST_CHARS = 4
 """A shorter secret is not masked: it would blank out half of every line and protect nothing."""
+_PERCENT: Final = re.compile("%[0-9A-F]{2}")
+_BASE64_BYTES: Final = 3
 
 
 class Redactor:
-    """Replaces registered secrets, also as they look inside JSON, a Python literal or a URL.
+    """Replaces registered secrets, also as they look inside JSON, a Python literal, HTML, a URL or base64.
 
     Args:
         secrets: Values to hide. Empty ones and those below `SHORTEST_CHARS` are ignored.
@@ -20,17 +26,7 @@ class Redactor:
         looks: set[str] = set()
         for secret in secrets:
             if len(secret) >= SHORTEST_CHARS:
-                looks.update(
-                    (
-                        secret,
-                        json.dumps(secret)[1:-1],
-                        json.dumps(secret, ensure_ascii=False)[1:-1],
-                        repr(secret)[1:-1],
-                        quote(secret),
-                        quote(secret, safe=""),
-                        quote_plus(secret),
-                    )
-                )
+                looks.update(_looks_of(secret))
         self._looks = sorted(looks, key=len, reverse=True)
 
     def text(self, text: str) -> str:
@@ -52,3 +48,32 @@ class Redactor:
                 return [self.value(one) for one in value]
             case _:
                 return self.text(str(value))
+
+
+def _looks_of(secret: str) -> Iterator[str]:
+    """Yield what a secret looks like in the forms in which hosts and libraries quote what they were sent."""
+    yield secret
+    yield repr(secret)[1:-1]
+    yield escape(secret)
+    in_json = json.dumps(secret)[1:-1]
+    yield from (in_json, json.dumps(secret, ensure_ascii=False)[1:-1], in_json.replace("/", "\\/"))
+    # An error in JSON that quotes a body in JSON.
+    yield json.dumps(in_json)[1:-1]
+    for quoted in (quote(secret), quote(secret, safe=""), quote_plus(secret)):
+        yield from (quoted, _PERCENT.sub(lambda found: found[0].lower(), quoted))
+    yield from _in_base64(secret.encode("utf-8", "surrogatepass"))
+
+
+def _in_base64(secret: bytes) -> Iterator[str]:
+    """Yield the secret as it looks within longer base64, as in `Basic base64(user:password)`.
+
+    Three bytes make four characters, so there are three looks. The characters at the ends, which hold bits
+    of what stands before and behind, are left out; what is then too short would match by chance.
+    """
+    for before in range(_BASE64_BYTES):
+        text = base64.b64encode(b"\0" * before + secret).rstrip(b"=").decode()
+        first = -(-before * 4 // _BASE64_BYTES)
+        is_whole = (before + len(secret)) % _BASE64_BYTES == 0
+        look = text[first:] if is_whole else text[first:-1]
+        if len(look) >= 2 * SHORTEST_CHARS:
+            yield from (look, look.replace("+", "-").replace("/", "_"))

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import chain
 from random import Random
 from typing import Any
@@ -17,7 +17,7 @@ from services.mapper.native_functions import FORMATS, WITH_KEY, WITH_TEXT, WITHO
 from services.mapper.programs import Rows, TopicPrograms
 from shared.jq_engine import ExpressionError, LibjqEngine, runnable_text
 from shared.jq_parser import parse
-from shared.jq_tree import Binary, Call, Format, Node
+from shared.jq_tree import Binary, Call, Format, Node, parts_of
 from tests.jq_documents import Documents
 from tests.jq_expressions import Expressions
 from tests.mapper_builders import INCIDENTS, a_plan, an_entry
@@ -197,16 +197,8 @@ def _forms_of(node: Node) -> Iterator[str]:
         yield f"{node.operator} operator"
     else:
         yield type(node).__name__
-    for one in fields(node):
-        yield from _forms_within(getattr(node, one.name))
-
-
-def _forms_within(value: object) -> Iterator[str]:
-    if isinstance(value, Node):
-        yield from _forms_of(value)
-    elif isinstance(value, tuple):
-        for one in value:
-            yield from _forms_within(one)
+    for part in parts_of(node):
+        yield from _forms_of(part)
 
 
 def class_of(result: Result) -> str:

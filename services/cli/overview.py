@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from schemas.complete_listing import CompleteListing
 from schemas.mapping import MappingInForce
 from schemas.run import RunResult
+from schemas.standing import Standing
 from schemas.topics import COMMANDS, ENTITIES, MAPPING, RAW_PREFIX, WEBHOOKS
 from services.cli.overview_letters import LettersState, sum_up
 from shared.groups import FETCHER_GROUP, MAPPER_GROUP, WRITER_GROUP
@@ -49,6 +50,7 @@ class ListingState(BaseModel):
     kind: str
     topic: str
     ended_at: datetime
+    age_s: Annotated[float, Field(description="Seconds since it ended.")]
     objects: int
 
 
@@ -62,10 +64,19 @@ class Overview(BaseModel):
     last: Annotated[list[RunResult], Field(description="Runs that ended, the newest first.")]
     listings: Annotated[list[ListingState], Field(description="Last complete listing of each source.")]
     letters: Annotated[list[LettersState], Field(description="Open dead letters, by reason.")]
+    standing: Annotated[
+        Standing | None, Field(description="How the active fetcher says it stands; null: it has not said.")
+    ] = None
 
 
-async def read_overview(log: Log, identifier: str) -> Overview:
-    """Read how things stand now."""
+async def read_overview(log: Log, identifier: str, at: datetime) -> Overview:
+    """Read how things stand now.
+
+    Args:
+        log: The log.
+        identifier: The installation.
+        at: Now, aware UTC.
+    """
     runs = await read_runs(log)
     mapping = MappingRecords(identifier)
     mapping.take(await TopicReader(log, MAPPING.name).to_end())
@@ -76,7 +87,8 @@ async def read_overview(log: Log, identifier: str) -> Overview:
         in_hand=next((run for run in open_runs if run.state != "waiting"), None),
         waiting=[run for run in open_runs if run.state == "waiting"],
         last=[run for run in reversed(runs) if run.ended][:RUNS_SHOWN],
-        listings=_listings(list(mapping.listings.values())),
+        listings=_listings(list(mapping.listings.values()), at),
+        standing=mapping.standing,
         letters=sum_up(await read_letters(log)),
     )
 
@@ -104,8 +116,14 @@ def _mapping(mapping: MappingInForce | None) -> MappingState | None:
     return MappingState(version=mapping.version, origin=mapping.origin, replay=mapping.run_id)
 
 
-def _listings(listings: Sequence[CompleteListing]) -> list[ListingState]:
+def _listings(listings: Sequence[CompleteListing], at: datetime) -> list[ListingState]:
     return [
-        ListingState(kind=one.kind, topic=one.topic, ended_at=one.ended_at, objects=one.objects)
+        ListingState(
+            kind=one.kind,
+            topic=one.topic,
+            ended_at=one.ended_at,
+            age_s=max(0.0, (at - one.ended_at).total_seconds()),
+            objects=one.objects,
+        )
         for one in sorted(listings, key=lambda one: one.topic)
     ]

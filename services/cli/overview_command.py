@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ from services.cli.start import start
 
 if TYPE_CHECKING:
     from schemas.run import RunResult
+    from schemas.standing import Standing
     from services.cli.overview import Overview
     from shared.settings import Settings
 
@@ -51,7 +53,7 @@ async def _read_overview(settings: "Settings") -> "Overview":
     from services.cli.overview import read_overview
 
     async with open_log(settings) as log:
-        return await read_overview(log, settings.integration.identifier)
+        return await read_overview(log, settings.integration.identifier, datetime.now(UTC))
 
 
 async def _read_runs(settings: "Settings") -> list["RunResult"]:
@@ -73,6 +75,7 @@ def _print_overview(overview: "Overview") -> None:
     lines = [f"mapping: version {mapping.version} ({mapping.origin})" if mapping else "mapping: none yet"]
     lines += [
         f"complete: {one.kind}, {one.objects} objects, {one.ended_at:%Y-%m-%d %H:%M:%S}Z"
+        f" ({age_text(one.age_s)} ago)"
         for one in overview.listings
     ]
     lines += [
@@ -84,11 +87,38 @@ def _print_overview(overview: "Overview") -> None:
     ]
     if overview.in_hand and overview.in_hand.error:
         lines.append(f"run {overview.in_hand.run_id} waits: {overview.in_hand.error}")
+    lines += standing_lines(overview.standing)
     for line in lines:
         console.print(line, highlight=False, markup=False)
     shown = [*([overview.in_hand] if overview.in_hand else []), *overview.waiting, *overview.last]
     if shown:
         _print_runs(shown)
+
+
+def age_text(age_s: float) -> str:
+    """Return an age in its largest two units."""
+    minutes, seconds = divmod(round(age_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (seconds, "s")]
+    first = next((place for place, (number, _) in enumerate(parts) if number), len(parts) - 1)
+    return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number) or "0 s"
+
+
+def standing_lines(standing: "Standing | None") -> list[str]:
+    """Return what the active fetcher says is not well."""
+    if standing is None:
+        return []
+    said = {
+        "the mapping is refused, the last good one stays in force": standing.mapping,
+        "a new mapping waits": standing.mapping_waits,
+        "no run goes on": standing.runs,
+        "live changes": standing.events,
+        "webhook subscription": standing.subscription,
+        "integration in Port": standing.integration,
+    }
+    as_of = f" (as of {standing.written_at:%Y-%m-%d %H:%M:%S}Z)"
+    return [f"{what}: {line}{as_of}" for what, texts in said.items() for line in texts.splitlines() if line]
 
 
 def _print_runs(found: list["RunResult"]) -> None:

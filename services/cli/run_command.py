@@ -37,9 +37,15 @@ def _run(
     ] = None,
 ) -> None:
     """Keep Port up to date until stopped: live changes, schedule, commands; no Kafka needed."""
+    from shared.settings.choices import EventListenerType
     from shared.settings.model import MappingSettings
 
     settings = start("pagerduty", "port")
+    if settings.event_listener.type is EventListenerType.ONCE:
+        from services.cli.sync_command import sync_once
+
+        logger.info("OCEAN__EVENT_LISTENER is ONCE: this does one sync, as `pagerport sync` does, and ends")
+        sync_once(settings, mapping)
     if mapping is not None:
         settings = settings.model_copy(update={"mapping": MappingSettings(file=mapping)})
     sys.exit(asyncio.run(_until_signal(settings)))

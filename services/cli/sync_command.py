@@ -6,13 +6,16 @@ import signal
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from services.cli.ending import error_lines, failure_document
 from services.cli.start import start
 from shared.errors import ConfigurationError, PagerportError
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -59,13 +62,35 @@ def _sync(
         if json:
             print(failure_document("failed", error_lines(error)))
         raise
+    sync_once(settings, mapping, kind or None, as_json=json, keep=keep, dry_run=dry_run)
+
+
+def sync_once(
+    settings: "Settings",
+    mapping: Path | None,
+    kinds: Sequence[str] | None = None,
+    *,
+    as_json: bool = False,
+    keep: bool = True,
+    dry_run: bool = False,
+) -> NoReturn:
+    """Do one sync and end the process with its exit code.
+
+    Args:
+        settings: All settings.
+        mapping: The user's file; None: that of the settings.
+        kinds: Only these; None: all of the mapping.
+        as_json: The result as a document.
+        keep: Keep the log file of a sync with failures.
+        dry_run: Write nothing to Port.
+    """
     from services.cli.sync_run import SyncScreen
     from shared.allocator import return_large_blocks
 
     _spare_the_collector()
     return_large_blocks()
-    screen = SyncScreen(settings, as_json=json, keep=keep, dry_run=dry_run)
-    sys.exit(asyncio.run(_until_signal(screen.run(mapping, kind or None))))
+    screen = SyncScreen(settings, as_json=as_json, keep=keep, dry_run=dry_run)
+    sys.exit(asyncio.run(_until_signal(screen.run(mapping, kinds))))
 
 
 def _check_kinds(kinds: Sequence[str]) -> None:

@@ -1,31 +1,39 @@
 """Puts the fetcher together as the settings say: runs, sweep, live changes, dead letters that may heal."""
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
 
 from schemas.command import Command
 from schemas.mapping import MappingFile, MappingInForce
 from schemas.run_sweep import SweepMode
-from services.fetcher.default_resources import default_blueprints
+from services.fetcher.default_resources import default_blueprints, default_mapping
 from services.fetcher.first_start import FirstStart, create_missing_blueprints
 from services.fetcher.healing import Healing
 from services.fetcher.hydration.core import HydrationCore
 from services.fetcher.hydration.hydrator import Hydrator
 from services.fetcher.hydration.live_enrichment import LiveEnrichment
+from services.fetcher.integration.care import IntegrationCare
+from services.fetcher.integration.wanted import WantedIntegration
 from services.fetcher.mapping_poll import FILE_INTERVAL, LoadMapping, from_file, from_port
 from services.fetcher.opening import open_pagerduty
 from services.fetcher.parts import FetcherParts
 from services.fetcher.raw_publisher import RawPublisher
 from services.fetcher.run_reader import RunReader
 from services.fetcher.service import FetcherService
+from services.fetcher.showing import show
+from services.fetcher.standing import StandingBoard, read_standing
 from services.fetcher.subscription.care import SubscriptionCare
 from services.fetcher.subscription.found import wanted_subscription
 from services.fetcher.subscription.watch import SubscriptionWatch
 from services.fetcher.sweep.interface import Sweep
 from services.fetcher.sweep.sweeping import make_sweep
 from shared.core import Core
+from shared.errors import ConfigurationError
 from shared.http.waits import WaitLedger
 from shared.kept_letters import read_letters
 from shared.log.interface import Log
@@ -36,7 +44,9 @@ from shared.refresh_requests import release_requests
 from shared.service.metrics import ServiceMetrics
 from shared.service.readiness import Check, RemoteWatch
 from shared.service.running import Running
-from shared.settings import Settings
+from shared.settings import EventListenerType, Settings
+
+logger = logging.getLogger(__name__)
 
 
 class FetcherAssembly:
@@ -69,6 +79,13 @@ class FetcherAssembly:
             now=_now,
         )
         self.subscription = self._subscription()
+        self.integration = self._integration()
+        self.standing = StandingBoard(
+            log,
+            self._identifier,
+            lambda: read_standing(_now(), self.service, self.hydration, self.subscription, self.integration),
+            sleep=asyncio.sleep,
+        )
 
     async def release(self, command: Command) -> None:
         """Have every delete that the breaker holds confirmed."""
@@ -90,6 +107,7 @@ class FetcherAssembly:
             # The last good mapping and the last good subscription go on: said, but nothing is down.
             Check("mapping", is_ok=True, detail=problem),
             Check("subscription", is_ok=True, detail=trouble),
+            Check("integration in Port", is_ok=True, detail=self.integration.trouble),
         ]
 
     def requests(self) -> dict[str, int]:
@@ -114,6 +132,9 @@ class FetcherAssembly:
             ),
             resync_interval=timedelta(minutes=interval_min) if interval_min else None,
             concurrency=settings.pagerduty.concurrency,
+            kind_intervals={
+                kind: timedelta(minutes=minutes) for kind, minutes in settings.resync.kinds.items()
+            },
             now=_now,
             prepare=self._prepare,
             port_time=self._port.time,
@@ -124,7 +145,9 @@ class FetcherAssembly:
 
     def _load_mapping(self) -> LoadMapping:
         if self._settings.mapping.file:
+            logger.info("the mapping is %s; one kept in Port is not looked at", self._settings.mapping.file)
             return from_file(self._settings.mapping.file)
+        logger.info("the mapping is the one of the integration %r in Port", self._identifier)
         return from_port(
             self._port.get_integration,
             self._identifier,
@@ -164,6 +187,17 @@ class FetcherAssembly:
         care = SubscriptionCare(self._pagerduty, wanted, self.service.catch_up)
         return SubscriptionWatch(care, asyncio.sleep)
 
+    def _integration(self) -> IntegrationCare:
+        return IntegrationCare(
+            self._port.integration,
+            wanted_integration(self._settings),
+            state=self.service.resync_state,
+            on_request=self.service.asked_in_port,
+            interval_s=self._settings.event_listener.interval_s,
+            clock=time.monotonic,
+            sleep=asyncio.sleep,
+        )
+
     async def look_after_subscription(self) -> None:
         """Care for the subscription whenever this replica leads, until cancelled."""
         if self.subscription is None:
@@ -178,9 +212,31 @@ class FetcherAssembly:
         return {entry.kind for entry in mapping.config.resources} if mapping else set()
 
 
+def wanted_integration(settings: Settings) -> WantedIntegration:
+    """Return the integration object that Port is to hold.
+
+    With a mapping file there is no mapping in Port that could be edited in vain.
+    """
+    may_be_default = settings.initialize_port_resources and settings.mapping.file is None
+    return WantedIntegration(
+        identifier=settings.integration.identifier,
+        version=version("pagerport"),
+        default=default_mapping().config if may_be_default else None,
+    )
+
+
 @asynccontextmanager
 async def open_fetcher(log: Log, settings: Settings, metrics: ServiceMetrics) -> AsyncIterator[Running]:
-    """Run the fetcher for the time of the block: it leads, or stands by."""
+    """Run the fetcher for the time of the block: it leads, or stands by.
+
+    Raises:
+        ConfigurationError: A setting asks for one run only.
+    """
+    if settings.event_listener.type is EventListenerType.ONCE:
+        raise ConfigurationError(
+            "OCEAN__EVENT_LISTENER: is ONCE, but a fetcher runs until it is stopped; take `pagerport sync` "
+            "for one run (it needs no Kafka), or POLLING here and `pagerport resync --wait` for each run"
+        )
     waits = WaitLedger()
     async with AsyncExitStack() as stack:
         pagerduty = await stack.enter_async_context(open_pagerduty(settings, waits))
@@ -188,10 +244,15 @@ async def open_fetcher(log: Log, settings: Settings, metrics: ServiceMetrics) ->
         assembly = FetcherAssembly(log, settings, pagerduty, port, waits)
         metrics.watch_waits(waits)
         metrics.watch_requests(assembly.requests)
+        show(metrics, assembly.service, assembly.hydration, assembly.healing)
         service = await stack.enter_async_context(assembly.service)
         if assembly.hydration is not None:
             stack.push_async_callback(assembly.hydration.close)
-        tasks = [asyncio.create_task(assembly.healing.run(), name="healing dead letters")]
+        tasks = [
+            asyncio.create_task(assembly.healing.run(), name="healing dead letters"),
+            asyncio.create_task(service.while_leading(assembly.integration.run), name="integration in Port"),
+            asyncio.create_task(service.while_leading(assembly.standing.run), name="telling how it stands"),
+        ]
         if assembly.subscription is not None:
             tasks.append(asyncio.create_task(assembly.look_after_subscription(), name="subscription care"))
         stack.push_async_callback(_end, tasks)

@@ -24,6 +24,8 @@ AWAY_S: Final = 15.0
 """How long a run stands still while its process does not lead; then it is the next leader's."""
 HOLD_S: Final = 60.0
 """After that what was refused is tried again."""
+RETRY_S: Final = 5.0
+"""After that what has failed in a way that passes is tried again: a broker that restarts costs no minute."""
 STOP_WAIT_S: Final = 1.0
 
 
@@ -78,12 +80,17 @@ class RunKeeper:
         """Let go of the run: somebody else leads."""
         self._run, self._held = None, ""
 
-    def hold(self, problem: str) -> None:
-        """Say by what we are refused."""
+    async def hold(self, error: PagerportError) -> None:
+        """Say by what we are refused, and wait until it is to be tried again."""
+        problem = str(error) or type(error).__name__
+        passes = isinstance(error, RetryableError)
+        wait_s = RETRY_S if passes else HOLD_S
         if problem != self._held:
-            logger.critical("the fetcher holds, tries again in %g s: %s", HOLD_S, problem)
+            level = logging.WARNING if passes else logging.CRITICAL
+            logger.log(level, "the fetcher holds, tries again in %g s: %s", wait_s, problem)
         self._held = problem
         self._successes_at_hold = self._parts.successes()
+        await self._nap.wait(wait_s)
 
     def go_on(self) -> None:
         """Say that nothing refuses us."""
@@ -172,10 +179,9 @@ class RunKeeper:
 
     async def _keep(self, run: RunResult, error: PagerportError) -> None:
         """Hold the run, open as it is, until it is tried again."""
-        self.hold(str(error))
         run.error = str(error)
         await self._journal.write(run)
-        await self._nap.wait(HOLD_S)
+        await self.hold(error)
         self._run = None
 
     async def _conclude(self, run: RunResult, error: BaseException | None, loaded: LoadedMapping) -> None:

@@ -210,8 +210,7 @@ class FetcherService:
             except NotOwnerError as error:
                 logger.info("%s", error)
             except PagerportError as error:
-                self._keeper.hold(str(error) or type(error).__name__)
-                await self._nap.wait(HOLD_S)
+                await self._keeper.hold(error)
             except Exception:
                 logger.exception("the fetcher failed between two runs; it goes on in %g s", HOLD_S)
                 await self._nap.wait(HOLD_S)

@@ -33,6 +33,9 @@ def _cell(value: Json) -> str:
     if value is None:
         return ""
     if type(value) is str:
+        if "\0" in value:
+            # jq writes a backslash and a zero.
+            raise LeftError
         return '"' + value.replace('"', '""') + '"'
     return as_text(value)
 

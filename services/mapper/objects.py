@@ -1,10 +1,7 @@
 """Maps one raw object to its entity changes, counts and failures."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Final
-
-import orjson
 
 from schemas.outcome import Count, Reason
 from schemas.versions import SCHEMA_VERSION
@@ -17,7 +14,10 @@ from services.mapper.merge import Key, merge_made
 from services.mapper.plan_shape import Plan, TopicPlan
 from services.mapper.programs import At, Rows, TopicPrograms
 from shared.jq_engine import Engine, Json
+from shared.lenient_json import json_bytes
 
+LARGEST_CHANGE_BYTES: Final = 8 * 1024 * 1024
+"""No topic takes one half as large; such a one does not even leave the worker."""
 UPSERT: Final = "upsert"
 DELETE: Final = "delete"
 
@@ -96,7 +96,16 @@ class ObjectMapper:
         merged = merge_made(gathered.made)
         for key, made in merged.items():
             mapped.omissions.extend(omission(_path(*pair), cause) for pair, cause in made.omits.items())
-            mapped.changes.append(self._upsert(key, made, topic, raw))
+            try:
+                change = self._upsert(key, made, topic, raw)
+            except ValueError as error:
+                gathered.failures.append(_unsendable(key, Reason.UNREADABLE, str(error)))
+                continue
+            if len(change.value) > LARGEST_CHANGE_BYTES:
+                says = f"it has {len(change.value)} bytes; map fewer properties"
+                gathered.failures.append(_unsendable(key, Reason.TOO_LARGE, says))
+                continue
+            mapped.changes.append(change)
         if not gathered.failures and not gathered.unknown:
             self._propose(topic, raw, gathered, merged, mapped)
         mapped.omissions.extend(unjudged(entry) for entry in gathered.unknown)
@@ -201,6 +210,11 @@ class ObjectMapper:
     def _change(
         self, key: Key, operation: str, value: dict[str, Json], topic: "_Topic", raw: RawObject
     ) -> Change:
+        """Return a change.
+
+        Raises:
+            ValueError: It is nested too deeply to be written.
+        """
         value.update(self._flags)
         value["source"] = {
             "kind": topic.plan["kind"],
@@ -210,7 +224,7 @@ class ObjectMapper:
             "offset": raw.offset,
             "mapping_version": self._version,
         }
-        return Change(f"{key[0]}/{key[1]}", operation, _json_bytes(value))
+        return Change(f"{key[0]}/{key[1]}", operation, json_bytes(value))
 
 
 class _Topic:
@@ -226,9 +240,6 @@ def _path(part: str, name: str) -> str:
     return f"{part}.{name}" if name else part
 
 
-def _json_bytes(value: dict[str, Json]) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        # An integer beyond 64 bits.
-        return json.dumps(value, ensure_ascii=False).encode()
+def _unsendable(key: Key, reason: Reason, says: str) -> Failed:
+    blueprint, name = key
+    return Failed(reason, f"the entity {blueprint}/{name[:200]} cannot be sent: {says}", -1, blueprint)

@@ -28,7 +28,7 @@ from services.mapper.patience import Patience, Place, WorkerGoneError
 from services.mapper.plan_shape import Plan
 from shared.jq_choice import JqEngine
 
-MEMORY_LIMIT_BYTES: Final = 1024**3
+MEMORY_LIMIT_BYTES: Final = 512 * 1024**2
 START_TIMEOUT_S: Final = 60.0
 COMPILE_TIMEOUT_S: Final = 0.1
 """Added for each expression that a worker is to compile; it needs a hundredth of that."""

@@ -18,6 +18,7 @@ from shared.errors import FatalError, RetryableError
 from shared.log.sqlite import SqliteLog
 from shared.mapping_file import require_sound
 from shared.service.metrics import ServiceMetrics
+from shared.service.metrics_union import MetricsUnion
 from shared.service.probes import (
     LIVE_PATH,
     METRICS_PATH,
@@ -82,11 +83,11 @@ async def open_services(
     async with AsyncExitStack() as stack:
         routes: dict[str, AsgiApp] = {LIVE_PATH: live_route(NAME)}
         running: list[Running] = []
+        metrics = {name: ServiceMetrics(name) for name in services}
         for name, open_service in services.items():
-            metrics = ServiceMetrics(name)
-            running.append(await stack.enter_async_context(open_service(log, settings, metrics)))
-            routes[f"{METRICS_PATH}/{name}"] = metrics_route(metrics)
+            running.append(await stack.enter_async_context(open_service(log, settings, metrics[name])))
             routes.update(running[-1].routes)
+        routes[METRICS_PATH] = metrics_route(MetricsUnion(list(metrics.values())))
         routes[READY_PATH] = ready_route(NAME, lambda: _checks(running))
         caring = asyncio.create_task(_care_for(log), name="care of the log file")
         stack.push_async_callback(_cancel, caring)

@@ -25,6 +25,7 @@ from services.fetcher.sweep.sweeping import make_sweep
 from services.mapper.core import new_omissions
 from services.standalone.clients import Clients, now, open_clients
 from services.standalone.findings import Findings
+from services.standalone.port_report import PortReport, port_report
 from services.standalone.stages import STOP_GRACE_S, WRITER_MEMBERS, run_stages
 from services.writer.core import WriterCore
 from services.writer.planning import PlanRecorder
@@ -86,15 +87,17 @@ async def run_sync(sync: Sync) -> RunResult:
         open_clients(sync.settings, sync.waits, dry_run=sync.dry_run) as clients,
     ):
         await all_of(check_access(clients.pagerduty), clients.port.authenticate())
-        loaded = sync.mapping or await _without_file(clients, sync.settings)
-        first_start = await _first_start(clients, sync.settings, loaded)
-        closed: list[RunResult] = []
-        try:
-            return await _run(sync, log, clients, loaded, first_start, closed.append)
-        finally:
-            # A run that was interrupted or gave up has dead letters too.
-            for result in closed[-1:]:
-                await _keep(sync, log, result)
+        async with port_report(clients.port.integration, sync.settings, dry_run=sync.dry_run) as report:
+            loaded = sync.mapping or await _without_file(clients, sync.settings, report)
+            first_start = await _first_start(clients, sync.settings, loaded)
+            closed: list[RunResult] = []
+            try:
+                return await _run(sync, log, clients, loaded, first_start, report.begin, closed.append)
+            finally:
+                # A run that was interrupted or gave up has dead letters too.
+                for result in closed[-1:]:
+                    await _keep(sync, log, result)
+                    await report.end(result)
 
 
 @asynccontextmanager
@@ -106,13 +109,18 @@ async def _open_log(file: Path | None) -> AsyncIterator[SqliteLog]:
         await log.close()
 
 
-async def _without_file(clients: Clients, settings: Settings) -> LoadedMapping:
-    loaded = await mapping_without_file(
-        clients.port.get_integration,
-        settings.integration.identifier,
-        may_be_default=settings.initialize_port_resources,
-    )
-    for problem in require_sound(loaded):
+async def _without_file(clients: Clients, settings: Settings, report: PortReport) -> LoadedMapping:
+    try:
+        loaded = await mapping_without_file(
+            clients.port.get_integration,
+            settings.integration.identifier,
+            may_be_default=settings.initialize_port_resources,
+        )
+        problems = require_sound(loaded)
+    except ConfigurationError as error:
+        await report.refused(str(error))
+        raise
+    for problem in problems:
         logger.warning(loaded.line(problem))
     logger.info("no mapping file is given; in force: %s", loaded.name)
     return loaded
@@ -132,6 +140,7 @@ async def _run(
     clients: Clients,
     loaded: LoadedMapping,
     first_start: FirstStart,
+    on_begun: Callable[[RunResult], None],
     on_closed: Callable[[RunResult], None],
 ) -> RunResult:
     identifier = sync.settings.integration.identifier
@@ -144,6 +153,7 @@ async def _run(
     authority = MappingAuthority(log, identifier, now)
     mapping = await authority.publish(loaded)
     run = RunResult(run_id=run_id, started_at=started_at, only_kinds=sorted(sync.kinds or ()))
+    on_begun(run)
     recorder = PlanRecorder() if sync.dry_run else None
     writer = WriterCore(
         log,

@@ -212,16 +212,30 @@ class Deleter:
             if len(doomed.entities) > 1:
                 return [self._job(half, attempts, leaving, answer.persistence) for half in doomed.halves()]
             chain, _ = doomed.entities[0]
-            detail = self._port.redact(answer.describe())
+            detail = answer.describe(self._port.redact)
             attempts[chain] = (
                 failure(Reason.RETRIES_EXHAUSTED, detail)
                 if answer.transient
                 # What depends on it may be deleted by this very batch.
-                else Later(failure(Reason.REFUSED, detail))
+                else Later(_refused(chain, detail))
             )
             return []
 
         return send
+
+
+def _refused(chain: Chain, detail: str) -> Settled:
+    """Return the end of a delete that Port refuses.
+
+    A sweep finds out by this what other entities depend on: old incidents still name a service that is gone.
+    Nobody can mend that, and the next sweep tries again: it is no failure.
+    Source: port-labs/terraform-provider-port-labs: "has dependant entities".
+    """
+    if chain.head.origin is not Origin.SWEEP or "depend" not in detail.lower():
+        return failure(Reason.REFUSED, detail)
+    if chain.on_last_try:
+        logger.warning("%s %s stays: %s", chain.head.blueprint, chain.name, detail)
+    return NOT_DELETED
 
 
 def is_due(change: Change, held: Mapping[str, Any]) -> bool:

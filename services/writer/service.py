@@ -1,7 +1,7 @@
 """Starts the writer on a log: its client of Port, its core, its place in the group."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
@@ -58,6 +58,12 @@ async def open_writer(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
         ]
         metrics.watch_waits(waits)
         metrics.watch_requests(lambda: {"Port": port.requests})
+        metrics.gauge(
+            "deletes_held",
+            "1: live deletes of the blueprint were held in the last ten minutes, for there were too many.",
+            ("blueprint",),
+            lambda: {(name,): 1.0 for name in core.held_blueprints},
+        )
         watch = RemoteWatch("Port", lambda: port.successes, waits)
         tasks = [asyncio.create_task(consumer.run(), name="writing") for consumer in consumers]
         try:
@@ -72,4 +78,14 @@ def _deletes(core: WriterCore) -> Check:
     """Say which live deletes the breaker holds: nothing is down, and upserts go on."""
     held = ", ".join(core.held_blueprints)
     detail = f"of {held} are held, too many at once; `pagerport release` has them confirmed" if held else ""
+    return Check("deletes", is_ok=True, detail=detail)
+
+
+def deletes_check(blueprints: Sequence[str]) -> Check:
+    """Return the check that says whose live deletes are held; upserts flow on, so it is no failure."""
+    if not blueprints:
+        return Check("deletes", is_ok=True)
+    detail = (
+        f"live deletes of {', '.join(blueprints)} are held, for there are too many; next: pagerport release"
+    )
     return Check("deletes", is_ok=True, detail=detail)

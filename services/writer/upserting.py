@@ -113,7 +113,7 @@ class Upserter:
         self, bulk: Bulk[Chain], fate: CallFate, answer: Answer, leaving: asyncio.Event
     ) -> Attempt | None:
         """Return what holds for all entities of a call that failed; None: smaller calls tell more."""
-        detail = self._port.redact(answer.describe())
+        detail = answer.describe(self._port.redact)
         is_missing = fate is CallFate.NOT_FOUND and not await self._exists(bulk.flags.blueprint, leaving)
         if is_missing:
             return failure(Reason.BLUEPRINT_MISSING, f"Port has no blueprint {bulk.flags.blueprint!r}")

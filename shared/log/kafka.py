@@ -165,7 +165,7 @@ class KafkaLog:
             )
         except BaseException:
             # It may have moved to another broker.
-            del self._coordinators[group]
+            self._coordinators.pop(group, None)
             raise
         return found
 
@@ -179,7 +179,9 @@ class KafkaLog:
         """
         await self._know(place.topic for place in offsets)
         check_metadata(offsets)
-        on_cluster = {self._names.on_cluster(place): tuple(_pair(one)) for place, one in offsets.items()}
+        on_cluster = {
+            self._names.on_cluster(place): (one.offset, one.metadata) for place, one in offsets.items()
+        }
         if not on_cluster:
             return
         async with self._errors(f"committing for {group} from outside"):
@@ -319,7 +321,7 @@ class _Parts:
             AIOKafkaProducer(
                 **{**arguments, "request_timeout_ms": int(connection.append_timeout_s * 1000)},
                 acks="all",
-                # With idempotence one batch that expires poisons the producer for good; see decision 8.
+                # With idempotence one batch that expires poisons the producer for good; see decision 10.
                 enable_idempotence=False,
                 max_batch_size=BATCH_BYTES,
                 max_request_size=MAX_REQUEST_BYTES,
@@ -351,7 +353,3 @@ def _refuse_outside(
     outside = {place: start for place, (start, end) in ranges.items() if not start <= positions[place] <= end}
     if outside:
         raise OffsetOutOfRangeError(outside)
-
-
-def _pair(committed: Committed) -> tuple[int, str]:
-    return committed.offset, committed.metadata

@@ -13,6 +13,8 @@ from shared.log.kafka_logging import FastStreamLogger
 from shared.log.kafka_names import KafkaNames
 
 RETRY_BACKOFF_MS: Final = 100
+CONNECTIONS_MAX_IDLE_MS: Final = 180_000
+"""Below what the load balancers of hosted offers allow. Source: Azure Event Hubs, Kafka client settings."""
 MAX_POLL_INTERVAL_MS: Final = 30 * 24 * 3600 * 1000
 """Longer than any hold: a batch waits while a remote API is down, and the heartbeats go on by themselves."""
 GRACEFUL_TIMEOUT_S: Final = 15.0
@@ -70,6 +72,7 @@ class KafkaConnection:
             "client_id": self.names.client(self.service),
             "request_timeout_ms": self.request_timeout_ms,
             "retry_backoff_ms": RETRY_BACKOFF_MS,
+            "connections_max_idle_ms": CONNECTIONS_MAX_IDLE_MS,
             "metadata_max_age_ms": self.metadata_max_age_ms,
             **parse_security(self.security),
         }
@@ -85,6 +88,7 @@ class KafkaConnection:
             client_id=self.names.client(self.service),
             request_timeout_ms=self.request_timeout_ms,
             retry_backoff_ms=RETRY_BACKOFF_MS,
+            connections_max_idle_ms=CONNECTIONS_MAX_IDLE_MS,
             metadata_max_age_ms=self.metadata_max_age_ms,
             consumer_only=True,
             # FastStream would create a missing topic with one partition and no compaction.

@@ -145,7 +145,7 @@ async def _probe_server(connection: KafkaConnection, server: str) -> PagerportEr
     arguments: dict[str, Any] = {
         name: value
         for name, value in connection.client_arguments().items()
-        if name not in {"bootstrap_servers", "retry_backoff_ms", "metadata_max_age_ms"}
+        if name in {"client_id", "security_protocol", "ssl_context"} or name.startswith("sasl_")
     }
     arguments["request_timeout_ms"] = int(PROBE_TIMEOUT_S * 1000)
     try:

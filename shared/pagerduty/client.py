@@ -20,6 +20,7 @@ from shared.log.interface import Clock, Sleep
 from shared.pagerduty.replies import Reply, judge_failure, judge_response
 from shared.pagerduty.request_headers import request_headers
 from shared.pagerduty.verdicts import Verdict
+from shared.redaction import Redactor
 
 HOST = "PagerDuty"
 EU_URL = "https://api.eu.pagerduty.com"
@@ -173,6 +174,7 @@ class PagerDutyClient:
         self._http = http
         self._base_url = base_url.rstrip("/")
         self._token = token
+        self._redactor = Redactor([token])
         self._user_agent = user_agent
         self._headers = request_headers(token, user_agent)
         self._budget = budget
@@ -346,7 +348,7 @@ class PagerDutyClient:
             self._budget.observe(request.scope, {})
             return judge_failure(error)
         self._budget.observe(request.scope, response.headers)
-        reply = judge_response(response)
+        reply = judge_response(response, self._clean)
         self._contact.is_made = self._contact.is_made or reply.served
         if reply.verdict is Verdict.OK:
             self._contact.successes += 1
@@ -408,5 +410,5 @@ class PagerDutyClient:
         )
 
     def _clean(self, text: str) -> str:
-        """Return a message without the token, should a reply have quoted it."""
-        return text.replace(self._token, "********") if self._token else text
+        """Return a message without the token, should a reply have quoted it, in whichever form."""
+        return self._redactor.text(text)

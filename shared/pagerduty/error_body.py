@@ -1,5 +1,6 @@
 """Reads what PagerDuty says about an error, in whatever shape it says it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,12 @@ class ErrorBody:
     text: str = ""
 
 
-def read_error(body: bytes) -> ErrorBody:
+def read_error(body: bytes, clean: Callable[[str], str] = str) -> ErrorBody:
     """Return what a body says; never raises, and never quotes a body that is not JSON.
+
+    Args:
+        body: As it came.
+        clean: Takes secrets out of the text, before that is cut: a half of one is one, too.
 
     Documented is `{"error": {"message", "code", "errors": [text]}}`. Seen are `errors` as text or as a map of
     field to texts, `error` as text or as a list of texts, empty bodies and HTML.
@@ -35,10 +40,10 @@ def read_error(body: bytes) -> ErrorBody:
         return ErrorBody()
     error = document.get("error", document) if isinstance(document, dict) else document
     if not isinstance(error, dict):
-        return ErrorBody(text=_joined([_flat(error)]))
+        return ErrorBody(text=_cut(clean(_joined([_flat(error)]))))
     code = error.get("code")
     parts = [_flat(error.get("message")), _flat(error.get("errors"))]
-    return ErrorBody(code=code if isinstance(code, int) else None, text=_joined(parts))
+    return ErrorBody(code=code if isinstance(code, int) else None, text=_cut(clean(_joined(parts))))
 
 
 def _flat(value: Any, levels: int = _LEVELS) -> str:  # noqa: ANN401 - foreign JSON
@@ -54,5 +59,8 @@ def _flat(value: Any, levels: int = _LEVELS) -> str:  # noqa: ANN401 - foreign J
 
 
 def _joined(parts: list[str]) -> str:
-    text = " ".join(": ".join(part for part in parts if part).split())
+    return " ".join(": ".join(part for part in parts if part).split())
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT_CHARS else text[: TEXT_LIMIT_CHARS - 1] + "…"

@@ -1,6 +1,6 @@
 """Judges one reply of PagerDuty, or the lack of one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,8 +41,13 @@ class Reply:
     code: int | None = None
 
 
-def judge_response(response: httpx.Response) -> Reply:
-    """Judge a reply that has come. A 2xx without a JSON object is a failure that may pass: a proxy's page."""
+def judge_response(response: httpx.Response, clean: Callable[[str], str] = str) -> Reply:
+    """Judge a reply that has come. A 2xx without a JSON object is a failure that may pass: a proxy's page.
+
+    Args:
+        response: Read to its end.
+        clean: Takes secrets out of what it says.
+    """
     status = response.status_code
     if status in _MAY_BE_EMPTY and not response.content.strip():
         return Reply(verdict=Verdict.OK, headers=response.headers)
@@ -57,7 +62,7 @@ def judge_response(response: httpx.Response) -> Reply:
         return Reply(
             verdict=Verdict.RETRY, cause=cause, detail=detail, served=False, headers=response.headers
         )
-    error = read_error(response.content)
+    error = read_error(response.content, clean)
     text = error.text or ("redirect" if 300 <= status < 400 else response.reason_phrase)
     code = "" if error.code is None else f" (code {error.code})"
     verdict = classify(status, error)

@@ -1,5 +1,6 @@
 """Holds what Port answered to one call, or why there is no answer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,15 +42,19 @@ class Answer:
         """Whether the same call may succeed later."""
         return bool(self.cause)
 
-    def describe(self) -> str:
-        """Return one line for people. It may hold text of Port's: redact it before it leaves the process."""
+    def describe(self, redact: Callable[[str], str]) -> str:
+        """Return one line for people.
+
+        Args:
+            redact: Takes secrets out of what Port says, before that is cut: a half of one is one, too.
+        """
         parts = [self.cause or f"HTTP {self.status}"]
         if self.hint:
-            parts.append(self.hint)
+            parts.append(redact(self.hint))
         if self.data is not None and not self.ok:
             for name in ("error", "message"):
                 text = self.data.get(name)
                 if isinstance(text, str) and text:
-                    parts.append(text[:DETAIL_LIMIT_CHARS])
+                    parts.append(redact(text)[:DETAIL_LIMIT_CHARS])
         line = ": ".join(parts)
-        return f"{line} (X-Trace-Id {self.trace_id})" if self.trace_id else line
+        return f"{line} (X-Trace-Id {redact(self.trace_id)})" if self.trace_id else line

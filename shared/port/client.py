@@ -354,7 +354,7 @@ class PortClient:
             raise RejectedError(Reason.REFUSED, self._failure(call, answer))
 
     def _failure(self, call: Call, answer: Answer) -> str:
-        return f"Port, {call.method} {call.path}: {self.redact(answer.describe())}"
+        return f"Port, {call.method} {call.path}: {answer.describe(self.redact)}"
 
 
 def _blueprint_path(blueprint: str) -> str:

@@ -101,7 +101,7 @@ class IntegrationCalls:
             raise RejectedError(Reason.REFUSED, self._failure(call, answer))
 
     def _failure(self, call: Call, answer: Answer) -> str:
-        return f"Port, {call.method} {call.path}: {self._transport.redact(answer.describe())}"
+        return f"Port, {call.method} {call.path}: {answer.describe(self._transport.redact)}"
 
 
 def integration_path(identifier: str) -> str:

@@ -198,10 +198,10 @@ class PortTransport:
             self._refused = token
             self._renewals += 1
         if self._renewals > RENEWALS or refusals > RENEWALS_OF_CALL:
-            if "expire" in answer.describe().lower():
+            if "expire" in answer.describe(self.redact).lower():
                 raise FatalError(
                     f"Port at {self.base_url} calls each new token expired: {call.method} {_route(call)}:"
-                    f" {self.redact(answer.describe())}; run it again later, or ask Port's support"
+                    f" {answer.describe(self.redact)}; run it again later, or ask Port's support"
                 )
             raise self._refusal(call, answer)
         if refusals > 1:
@@ -227,7 +227,7 @@ class PortTransport:
             if not answer.transient:
                 raise self._refusal(call, answer)
             if await self._gives_up(call, answer, persistence, leaving):
-                raise FatalError(f"no token from Port at {self.base_url}: {self.redact(answer.describe())}")
+                raise FatalError(f"no token from Port at {self.base_url}: {answer.describe(self.redact)}")
 
     def _read_token(self, data: dict[str, Any]) -> Token | None:
         text, kind, expires_in_s = data.get("accessToken"), data.get("tokenType"), data.get("expiresIn")
@@ -308,7 +308,7 @@ class PortTransport:
             else:
                 await self.pause(answer.cause, delay_s, leaving)
             return False
-        why = self.redact(answer.describe())
+        why = answer.describe(self.redact)
         if verdict is Verdict.UNREACHABLE:
             raise FatalError(
                 f"cannot reach Port at {self.base_url}: {why}; check OCEAN__PORT__BASE_URL, the network and"
@@ -365,7 +365,7 @@ class PortTransport:
     def _refusal(self, call: Call, answer: Answer) -> FatalError:
         return FatalError(
             f"Port refuses {call.method} {_route(call)} at {self.base_url}:"
-            f" {self.redact(answer.describe())}; check OCEAN__PORT__CLIENT_ID and"
+            f" {answer.describe(self.redact)}; check OCEAN__PORT__CLIENT_ID and"
             " OCEAN__PORT__CLIENT_SECRET (a client of this organisation with the right to do this), that"
             " OCEAN__PORT__BASE_URL is its region, and Port's list of allowed addresses"
         )

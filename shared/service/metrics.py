@@ -30,12 +30,17 @@ class ServiceMetrics:
 
     Args:
         service: Name of the service, a label of what its cores do.
+
+    Attributes:
+        service: That name.
+        registry: Where they are collected.
     """
 
     def __init__(self, service: str) -> None:
-        self._service = service
+        self.service = service
         self._shown: dict[str, Collector] = {}
         self.registry = CollectorRegistry()
+        self._read: dict[str, Collector] = {}
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -65,13 +70,13 @@ class ServiceMetrics:
 
     def count(self, batch: Batch, outcomes: Sequence[Outcome | None], took_s: float) -> None:
         """Count a batch that was handled."""
-        self._batches.labels(self._service).observe(took_s)
+        self._batches.labels(self.service).observe(took_s)
         for record, outcome in zip(batch.records, outcomes, strict=True):
             if outcome is None:
                 continue
-            self._records.labels(self._service, record.topic).inc()
+            self._records.labels(self.service, record.topic).inc()
             for name, number in outcome.counts.items():
-                self._outcomes.labels(self._service, outcome.kind, name.value).inc(number)
+                self._outcomes.labels(self.service, outcome.kind, name.value).inc(number)
 
     def gauge(self, name: str, says: str, labels: Sequence[str], read: Callable[[], Samples]) -> None:
         """Show values that are read at each scrape."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 import orjson
 
 from shared.service.metrics import CONTENT_TYPE, ServiceMetrics
+from shared.service.metrics_union import MetricsUnion
 from shared.service.readiness import Check, is_ready
 
 LIVE_PATH: Final = "/health/live"
@@ -55,7 +56,7 @@ def ready_route(name: str, checks: Checks) -> AsgiApp:
     return ready
 
 
-def metrics_route(metrics: ServiceMetrics, before: Before | None = None) -> AsgiApp:
+def metrics_route(metrics: ServiceMetrics | MetricsUnion, before: Before | None = None) -> AsgiApp:
     """Return the route that Prometheus scrapes."""
 
     async def scrape(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:  # noqa: ARG001

@@ -139,8 +139,8 @@ class EventListenerSettings(_Group):
         EventListenerType,
         UpperCase,
         Field(
-            description="`POLLING`; with `ONCE` a `run` does one sync and ends; others run as POLLING. Also as "
-            "OCEAN__EVENT_LISTENER."
+            description="`POLLING`; with `ONCE` a `run` does one sync and ends; others run as POLLING. "
+            "Also as OCEAN__EVENT_LISTENER."
         ),
     ] = EventListenerType.POLLING
     interval_s: Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from datetime import datetime
 from typing import Any
 
 from simulators.port.answers import Answer, conflict, invalid, not_found
@@ -18,6 +19,19 @@ _PATCH_KEYS = (
     "config",
     "changelogDestination",
 )
+_CREATE_KEYS = (
+    "installationId",
+    "installationAppType",
+    "version",
+    "changelogDestination",
+    "config",
+    "title",
+    "actionsProcessingEnabled",
+    "incrementalSyncEnabled",
+    "createPortResourcesOrigin",
+)
+_STATE_KEYS = ("status", "lastResyncStart", "lastResyncEnd", "nextResync", "intervalInMinuets")
+_STATES = ("running", "completed", "failed", "aborted")
 
 
 class IntegrationRoutes:
@@ -39,8 +53,8 @@ class IntegrationRoutes:
 
     def create(self, call: Call) -> Answer:
         """POST /v1/integration. Source: Ocean, create integration."""
-        body = call.json_object()
-        for key in ("installationId", "installationAppType"):
+        body = call.json_object(allowed=_CREATE_KEYS)
+        for key in ("installationId", "installationAppType", "version"):
             if not isinstance(body.get(key), str):
                 raise invalid(key, "must be string")
         identifier = str(body["installationId"])
@@ -87,10 +101,11 @@ class IntegrationRoutes:
         return self._changed(call, integration, body)
 
     def update_resync_state(self, call: Call) -> Answer:
-        """PATCH /v1/integration/{integration}/resync-state."""
-        body = call.json_object()
+        """PATCH /v1/integration/{integration}/resync-state. Source: Ocean, resync state updater."""
+        body = call.json_object(allowed=_STATE_KEYS)
+        _check_state(body)
         integration = self._integration(call)
-        state = {**(integration["resyncState"] or {}), **body, "updatedAt": iso_from_ms(call.writer.at_ms)}
+        state = {**(integration.get("resyncState") or {}), **body, "updatedAt": iso_from_ms(call.writer.at_ms)}
         return self._changed(call, integration, {"resyncState": state})
 
     def read_resync_request(self, call: Call) -> Answer:
@@ -140,3 +155,21 @@ def _check_parts(body: dict[str, object]) -> None:
     for key in ("config", "changelogDestination"):
         if key in body and body[key] is not None and not isinstance(body[key], dict):
             raise invalid(key, "must be object")
+
+
+def _check_state(body: dict[str, object]) -> None:
+    if body.get("status") not in _STATES:
+        raise invalid("status", "must be equal to one of the allowed values")
+    for key in ("lastResyncStart", "lastResyncEnd", "nextResync"):
+        if body.get(key) is not None and not _is_time(body[key]):
+            raise invalid(key, 'must match format "date-time"')
+    minutes = body.get("intervalInMinuets")
+    if minutes is not None and (isinstance(minutes, bool) or not isinstance(minutes, int | float)):
+        raise invalid("intervalInMinuets", "must be number")
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return isinstance(value, str) and datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False

@@ -88,6 +88,20 @@ class Process:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
+    def kill_alone(self) -> None:
+        """End it by SIGKILL and return when its workers have ended too, which nobody tells them."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        while True:
+            try:
+                os.killpg(self.process.pid, 0)
+            except ProcessLookupError:
+                return
+            assert time.monotonic() < deadline_s, f"workers of {self.name} live on"
+            time.sleep(POLL_S)
+
     def stop(self) -> int:
         """End it as Docker does, by SIGTERM, and return its exit code.
 

@@ -7,6 +7,7 @@ import pytest
 
 from schemas.entity_change import ChangeSource, EntityChange
 from schemas.headers import Operation, Origin, RecordHeaders
+from schemas.outcome import Count
 from schemas.run import RunResult, RunState
 from schemas.run_sweep import BlueprintSweep, KeepReason, Kept, SweepMode
 from services.fetcher.sweep import course, sweeping
@@ -199,6 +200,9 @@ async def test_threshold_counts_those_nobody_could_ask_about(monkeypatch: pytest
             one.delete("users", f"PU{number:04}")
         held = await one.run(USERS, entityDeletionThreshold=0.5)
         assert (account_of(held).over_threshold, len(one.asked)) == (True, 4)
+        assert held.warnings[0].startswith(
+            "user: 8 of 10 entities would go, more than entityDeletionThreshold 0.5"
+        )
         assert one.held("user") == ALL
         some = await one.run(USERS)
         assert (account_of(some).deleted, account_of(some).kept[KeepReason.NOT_ASKED].count) == (4, 4)
@@ -262,6 +266,19 @@ async def test_placeholder_made_by_port_for_a_relation_stays() -> None:
         # User 1 is not selected, user 2 is not there: Port made both for the services that name them.
         assert account_of(result).kept == {KeepReason.RELATED: kept("PU0001", "PU0002")}
         assert one.held("user") == {"PU0000", "PU0001", "PU0002"}
+
+
+async def test_entity_that_old_ones_still_depend_on_stays_and_is_no_failure() -> None:
+    incidents = entry("incidents", "incident", relations={"service": ".service.id"})
+    async with world({"services": {"PS0000": service(0), "PS0001": service(1)}}) as one:
+        one.put("incidents", incident(1, one))
+        await one.run(SERVICES, incidents)
+        one.put("incidents", incident(1, one, created_at="2020-01-01T00:00:00Z"))
+        one.delete("services", "PS0000")
+        result = await one.run(SERVICES, incidents)
+        assert one.held("service") == {"PS0000", "PS0001"}
+        assert result.state is RunState.COMPLETED
+        assert result.kinds["services"].writer == {Count.UNCHANGED: 1, Count.NOT_DELETED: 1}
 
 
 async def test_entity_of_another_integration_in_the_same_blueprint_is_not_ours() -> None:

@@ -90,6 +90,7 @@ def test_settings_without_security_are_a_plain_connection() -> None:
         "client_id": "acme.pagerport.mapper.me",
         "request_timeout_ms": 30_000,
         "retry_backoff_ms": 100,
+        "connections_max_idle_ms": 180_000,
         "metadata_max_age_ms": 5_000,
     }
 

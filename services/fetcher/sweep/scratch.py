@@ -25,6 +25,7 @@ CREATE TABLE candidate (
   blueprint TEXT, identifier TEXT, updated INTEGER, created INTEGER, PRIMARY KEY (blueprint, identifier)
 ) WITHOUT ROWID;
 """
+_DISOWNED = "SELECT entity, rewrites, kind, object_id, reason FROM word WHERE makes = 0 AND entity"
 _SAY = """
 INSERT INTO word VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
@@ -82,19 +83,25 @@ class Scratch:
         """Return what is known of entities of a blueprint, in their order."""
         keys = [_hash(f"{blueprint}/{one.identifier}".encode()) for one in entities]
         anywhere = [_hash(f"/{one.identifier}".encode()) for one in entities]
-        words: dict[int, list[tuple[bool, bool, Proposal]]] = {}
-        query = f"SELECT * FROM word WHERE entity IN ({_marks(keys)})"  # noqa: S608 - only question marks
-        for entity, _, makes, rewrites, _, _, kind, object_id, reason in self._database.execute(query, keys):
-            words.setdefault(entity, []).append(
-                (bool(makes), bool(rewrites), Proposal(kind, object_id, reason))
-            )
-        named = {*keys, *anywhere}
-        query = f"SELECT entity FROM target WHERE entity IN ({_marks(named)})"  # noqa: S608 - the same
-        targets = {entity for (entity,) in self._database.execute(query, list(named))}
+        disowned: dict[int, list[tuple[bool, Proposal]]] = {}
+        for entity, rewrites, *proposal in self._database.execute(f"{_DISOWNED} IN ({_marks(keys)})", keys):
+            disowned.setdefault(entity, []).append((bool(rewrites), Proposal(*proposal)))
+        made = self._among("SELECT entity FROM word WHERE makes = 1 AND entity", keys)
+        targets = self._among("SELECT entity FROM target WHERE entity", {*keys, *anywhere})
         return [
-            _evidence(one, words.get(key, []), is_related=key in targets or anyhow in targets)
+            _evidence(
+                one,
+                disowned.get(key, []),
+                is_made=key in made,
+                is_related=key in targets or anyhow in targets,
+            )
             for one, key, anyhow in zip(entities, keys, anywhere, strict=True)
         ]
+
+    def _among(self, query: str, keys: Collection[int]) -> set[int]:
+        """Return those of the keys that a query finds."""
+        found = self._database.execute(f"{query} IN ({_marks(keys)})", list(keys))
+        return {entity for (entity,) in found}
 
     def proposed(self, blueprint: str, chunk: int) -> Iterator[list[str]]:
         """Return the identifiers of a blueprint of which deletes are proposed, in chunks."""
@@ -149,20 +156,19 @@ def _word(one: Statement) -> tuple[object, ...]:
 
 
 def _evidence(
-    entity: Owned, words: Sequence[tuple[bool, bool, Proposal]], *, is_related: bool
+    entity: Owned, disowned: Sequence[tuple[bool, Proposal]], *, is_made: bool, is_related: bool
 ) -> tuple[Evidence, Proposal | None]:
-    if any(makes for makes, _, _ in words):
+    if is_made:
         return Evidence(claim=Claim.MADE, is_related=is_related), None
-    if not words:
+    if not disowned:
         return Evidence(claim=Claim.NONE, is_related=is_related), None
-    proposals = [proposal for _, _, proposal in words]
     # The object whose id it bears, if that is one of them, can say most.
-    proposal = max(proposals, key=lambda one: one.object_id == entity.identifier)
+    proposal = max((one for _, one in disowned), key=lambda one: one.object_id == entity.identifier)
     evidence = Evidence(
         claim=Claim.PROPOSED,
         object_id=proposal.object_id,
         is_related=is_related,
-        was_rewritten=any(rewrites for _, rewrites, _ in words),
+        was_rewritten=any(rewrites for rewrites, _ in disowned),
     )
     return evidence, proposal
 

@@ -1,9 +1,11 @@
 """Says in words what a sweep did, and what of it an operator must know."""
 
 from schemas.run_sweep import KeepReason, RunSweep, SweepMode
+from services.fetcher.sweep.fate import UNKNOWN
 
 OFF = "off (OCEAN__DELETES=off): entities whose objects are gone stay"
 NOTHING = "nothing to delete"
+_WEIGHTY = (KeepReason.OVER_THRESHOLD, *sorted(UNKNOWN))
 
 
 def describe(sweep: RunSweep) -> str:
@@ -29,9 +31,9 @@ def warnings_of(sweep: RunSweep) -> list[str]:
     says = [f"deletes: {sweep.reason}"] if sweep.reason else []
     for blueprint, one in sweep.blueprints.items():
         if one.over_threshold:
-            held = one.kept[KeepReason.OVER_THRESHOLD].count if KeepReason.OVER_THRESHOLD in one.kept else 0
+            going = sum(one.kept[reason].count for reason in _WEIGHTY if reason in one.kept)
             says.append(
-                f"{blueprint}: {held} of {one.owned} entities would go, more than entityDeletionThreshold "
+                f"{blueprint}: {going} of {one.owned} entities would go, more than entityDeletionThreshold "
                 f"{sweep.threshold:g} allows: none does; look whether PagerDuty gave everything, and if they "
                 "are to go, raise the threshold for one run"
             )

@@ -1,0 +1,51 @@
+"""Keeps libjq from computing constants while it compiles: `"x" * 1e9` would be a gigabyte in any process."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from shared.jq_tree import Binary, Group, Node, Pipe, String, parts_of
+
+_NUMBER: Final = re.compile(r"\d[\d.]*(?:[eE]\+?\d+)?")
+_MOST_UNSEEN: Final = 10_000
+"""Times a text may be repeated in an expression that cannot be taken apart."""
+
+
+def unfolded(text: str, node: Node | None) -> str:
+    """Return an expression that gives the same, and of which no repeated text is computed beforehand.
+
+    Args:
+        text: The expression.
+        node: Its parts; None: it could not be taken apart.
+
+    Raises:
+        ValueError: It could not, and may repeat a text very often.
+    """
+    if '"' not in text or "*" not in text:
+        return text
+    if node is None:
+        if any(float(number) > _MOST_UNSEEN for number in _NUMBER.findall(text)):
+            raise ValueError("a text is repeated very often, in an expression too odd to be checked")
+        return text
+    made, at = [], 0
+    for found in sorted(_repeated(node), key=lambda one: one.start):
+        if found.start >= at:
+            made += [text[at : found.start], "(", text[found.start : found.end], "|values)"]
+            at = found.end
+    return "".join([*made, text[at:]])
+
+
+def _repeated(node: Node) -> Iterator[Node]:
+    """Yield the texts that a product may repeat."""
+    if isinstance(node, Binary) and node.operator == "*":
+        yield from _texts(node)
+    for part in parts_of(node):
+        yield from _repeated(part)
+
+
+def _texts(node: Node) -> Iterator[Node]:
+    if isinstance(node, String):
+        yield node
+    elif isinstance(node, Binary | Group | Pipe):
+        for part in parts_of(node):
+            yield from _texts(part)

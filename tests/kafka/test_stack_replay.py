@@ -1,0 +1,110 @@
+"""Mappers come and go, and mappings change, in the middle of replays."""
+
+import json
+from collections.abc import Iterator
+
+import orjson
+import pytest
+
+from schemas.headers import Operation, Origin, RecordHeaders
+from schemas.topics import raw_topic
+from shared.log.interface import NewRecord
+from shared.log.kafka_opening import open_kafka_log
+from shared.settings import Settings
+from tests.kafka.cluster import places_of, read_all
+from tests.kafka.installation import MAPPING, installation
+from tests.kafka.stack import Stack
+from tests.torture.verdict import read_writes
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(240)]
+INCIDENTS = raw_topic("incidents")
+VERSIONS = 10
+
+
+@pytest.fixture
+def stack(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with installation(tmp_path_factory.mktemp("replay"), kafka_servers, "--incidents", "200") as stack:
+        yield stack
+
+
+async def add_versions(stack: Stack) -> int:
+    """Append newer versions of each incident, as if so many live changes had come; return how many."""
+    settings = Settings.model_validate(
+        {
+            "kafka": {"bootstrap_servers": stack.servers, "topic_prefix": stack.prefix},
+            "integration": {"identifier": "pipeline"},
+        }
+    )
+    async with open_kafka_log(settings, service="test") as log:
+        newest = {record.key: record for record in await read_all(log, places_of(INCIDENTS))}
+        records = []
+        for number in range(1, VERSIONS + 1):
+            for record in newest.values():
+                headers = RecordHeaders.decode(record.headers).model_copy(
+                    update={"origin": Origin.LIVE, "runid": "", "operation": Operation.UPSERT}
+                )
+                value = {**orjson.loads(record.value or b""), "number": number}
+                records.append(NewRecord(INCIDENTS, record.key, orjson.dumps(value), headers.encode()))
+        await log.append(records)
+    return len(newest)
+
+
+def numbered(generation: int) -> str:
+    """Return a mapping of which each entity says by what version of it, and of which of its object, it is."""
+    slow = "([range(3000)] | add | . - .)"
+    order = f"({generation * 1000} + (.number // 0)) + {slow}"
+    return MAPPING.replace("urgency: .urgency", f"urgency: .urgency\n            order: {order}")
+
+
+def orders(stack: Stack) -> list[int]:
+    """Return by what version each incident is."""
+    return [
+        entity["properties"].get("order", 0) for entity in stack.stage.catalog()["pagerdutyIncident"].values()
+    ]
+
+
+def change_mapping(stack: Stack, generation: int) -> None:
+    stack.stage.mapping(numbered(generation))
+
+
+async def test_mappers_come_and_go_and_mappings_change_during_a_replay(stack: Stack) -> None:
+    stack.wait_until_idle()
+    blueprint = stack.stage.blueprints()["pagerdutyIncident"]
+    blueprint["schema"]["properties"]["order"] = {"type": "number", "title": "Order"}
+    state = stack.stage.port.state()
+    state["blueprints"] = [
+        blueprint if one["identifier"] == "pagerdutyIncident" else one for one in state["blueprints"]
+    ]
+    stack.stage.port.http.put("/_sim/state", json=state).raise_for_status()
+
+    change_mapping(stack, 1)
+    stack.wait_until(lambda: min(orders(stack)) >= 1000, "the mapping is in force")
+    stack.wait_until_idle()
+    number = await add_versions(stack)
+    newest = 1000 + VERSIONS
+    stack.wait_until(lambda: orders(stack) == [newest] * number, "all versions have come")
+    requests = len(stack.stage.pagerduty.requests())
+
+    change_mapping(stack, 2)
+    stack.wait_until(lambda: max(orders(stack)) >= 2000, "the replay has begun")
+    stack.start("mapper", 2)
+    stack.start("mapper", 3)
+    for name in ("mapper-2", "mapper-3"):
+        process = stack.processes[name]
+        stack.wait_until(process.is_healthy, f"{name} is healthy", process)
+    stack.processes["mapper-1"].kill()
+    assert stack.processes["mapper-2"].stop() == 0
+    stack.wait_until(lambda: orders(stack) == [2000 + VERSIONS] * number, "the replay is over")
+    stack.wait_until_idle()
+
+    change_mapping(stack, 3)
+    stack.wait_until(lambda: max(orders(stack)) >= 3000, "the next replay has begun")
+    change_mapping(stack, 4)
+    change_mapping(stack, 5)
+    stack.wait_until(lambda: orders(stack) == [5000 + VERSIONS] * number, "the last mapping is everywhere")
+    stack.wait_until_idle()
+
+    assert read_writes(stack.stage, "order").falls == {}
+    assert len(stack.stage.pagerduty.requests()) == requests
+    assert {run["state"] for run in stack.runs()} == {"completed"}
+    assert json.loads(stack.command("dlq", "list", "--json").stdout) == []
