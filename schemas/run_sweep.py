@@ -40,6 +40,8 @@ class KeepReason(StrEnum):
     """Its object cannot be asked for, and the list was not shown to be whole."""
     OVER_THRESHOLD = "over_threshold"
     """More of the blueprint would go than `entityDeletionThreshold` allows."""
+    LEFT = "left"
+    """The writer has left it: other entities depend on it, or it was updated meanwhile."""
     INCOMPLETE = "incomplete"
     """A list that could name its object was not read completely."""
     WINDOWED = "windowed"
@@ -93,7 +95,7 @@ class BlueprintSweep(BaseModel):
     confirmed: Annotated[
         int, Field(description="Absent candidates of which PagerDuty said that there is no such object.")
     ] = 0
-    deleted: Annotated[int, Field(description="Deletes handed to the writer; in a dry run: not handed.")] = 0
+    deleted: Annotated[int, Field(description="Entities deleted; in a dry run: that would be.")] = 0
     deleted_identifiers: Annotated[list[str], Field(description="The first ones.")] = Field(
         default_factory=list
     )
@@ -130,5 +132,5 @@ class RunSweep(BaseModel):
 
     @property
     def deleted(self) -> int:
-        """Return how many deletes were handed to the writer, or in a dry run would have been."""
+        """Return how many entities were deleted, or in a dry run would have been."""
         return sum(one.deleted for one in self.blueprints.values())

@@ -14,7 +14,7 @@ from shared.lenient_json import json_bytes, read_leniently
 Json = Any
 """Foreign JSON: whatever an expression gives."""
 
-RESULT_LIMIT_CHARS: Final = 32 * 1024 * 1024
+RESULT_LIMIT_CHARS: Final = 16 * 1024 * 1024
 """A result that is larger can be no part of an entity, and would be held in memory many times over."""
 
 _PLACE: Final = re.compile(r" at <[^>]*>, line (\d+), column (\d+):")

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from math import prod
 from typing import Final
 
 from shared.jq_tree import Binary, Group, Node, Pipe, String, parts_of
 
-_NUMBER: Final = re.compile(r"\d[\d.]*(?:[eE]\+?\d+)?")
-_MOST_UNSEEN: Final = 10_000
-"""Times a text may be repeated in an expression that cannot be taken apart."""
+_NUMBER: Final = re.compile(r"\d+(?:\.\d*)?(?:[eE]\+?\d+)?")
+_FEW_TIMES: Final = 10_000
+"""So often a text may be repeated: `"=" * 20` is no harm."""
 
 
 def unfolded(text: str, node: Node | None) -> str:
@@ -21,18 +22,21 @@ def unfolded(text: str, node: Node | None) -> str:
     Raises:
         ValueError: It could not, and may repeat a text very often.
     """
-    if '"' not in text or "*" not in text:
+    if '"' not in text or "*" not in text or _most_times(text) <= _FEW_TIMES:
         return text
     if node is None:
-        if any(float(number) > _MOST_UNSEEN for number in _NUMBER.findall(text)):
-            raise ValueError("a text is repeated very often, in an expression too odd to be checked")
-        return text
+        raise ValueError("a text may be repeated very often, in an expression too odd to be checked")
     made, at = [], 0
     for found in sorted(_repeated(node), key=lambda one: one.start):
         if found.start >= at:
             made += [text[at : found.start], "(", text[found.start : found.end], "|values)"]
             at = found.end
     return "".join([*made, text[at:]])
+
+
+def _most_times(text: str) -> float:
+    """Return how often the numbers in an expression could repeat something."""
+    return prod(max(1.0, float(number.rstrip("."))) for number in _NUMBER.findall(text))
 
 
 def _repeated(node: Node) -> Iterator[Node]:

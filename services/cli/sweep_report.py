@@ -20,6 +20,7 @@ WHY = {
     KeepReason.FAILED_OBJECTS: "an object failed that may make it",
     KeepReason.UNPROVEN: "the list may lack its object: two readings differ, or it is empty",
     KeepReason.OVER_THRESHOLD: "more than entityDeletionThreshold allows",
+    KeepReason.LEFT: "left when it came to it: others depend on it, or it was updated",
     KeepReason.INCOMPLETE: "a list that may have its object was not read completely",
     KeepReason.WINDOWED: "its kind is read for a span of time only",
     KeepReason.NOT_VISIBLE: "PagerDuty never deletes such objects",

@@ -37,4 +37,5 @@ async def open_pagerduty(settings: Settings, waits: WaitLedger) -> AsyncIterator
             now=lambda: datetime.now(UTC),
             patience=Patience(request_timeout_s=timeout_s, stall_timeout_s=settings.sync.stall_timeout_s),
             concurrency=settings.pagerduty.concurrency,
+            secrets=settings.secrets,
         )

@@ -9,8 +9,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.outcome import Reason
 from shared.dead_letters import read_dead_letter
 from shared.log.interface import Log, Record, TopicPartition
-
-LETTERS_PER_READ = 1000
+from shared.topic_scan import scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +46,9 @@ async def read_open_letters(
         run_id: The run.
         asked_again: Kind and id of objects the run has asked for again; their letters have no run id.
     """
-    ends = await log.end_offsets(list(starts))
     found: dict[tuple[str, bytes | None], OpenLetter] = {}
-    at = dict(starts)
-    while at := {place: offset for place, offset in at.items() if offset < ends[place]}:
-        records = await log.read(at, max_records=LETTERS_PER_READ, wait_s=0)
-        if not records:
-            break
+    async for records in scan(log, list(starts), starts):
         for record in records:
-            at[record.place] = record.offset + 1
             key = (record.topic, record.key)
             found.pop(key, None)
             letter = _letter_of(record)

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -68,6 +68,7 @@ class Blame:
         self._clock = clock
         self._plan: Plan | None = None
         self._records: dict[str, _Record] = {}
+        self._unprepared: set[str] = set()
         self.lost: Counter[Reason] = Counter()
         """Objects over which a worker was lost, by reason, since the start."""
 
@@ -77,6 +78,16 @@ class Blame:
         return [
             record.proven for topic, record in self._records.items() if record.proven and self._holds(topic)
         ]
+
+    def leave_unprepared(self, plan: Plan, topics: Collection[str]) -> None:
+        """Do not let workers compile what these topics need beforehand: that ended some."""
+        self._use(plan)
+        self._unprepared.update(topics)
+
+    def unprepared(self, plan: Plan) -> frozenset[str]:
+        """Return the topics for which workers compile nothing beforehand."""
+        self._use(plan)
+        return frozenset(self._unprepared)
 
     def object_timeout_s(self, plan: Plan, topic: str) -> float:
         """Return how long an object of a topic may take."""
@@ -127,7 +138,7 @@ class Blame:
 
     def _use(self, plan: Plan) -> None:
         if plan is not self._plan:
-            self._plan, self._records = plan, {}
+            self._plan, self._records, self._unprepared = plan, {}, set()
 
 
 def _entry(plan: Plan, topic: str, place: Place) -> EntryPlan | None:

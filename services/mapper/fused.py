@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import orjson
@@ -57,17 +58,20 @@ class FusedProgram:
 
     Args:
         entries: The entries.
-        engine: Compiles; the second program when it is first needed.
+        engine: Compiles them.
         small: Whether to make the first one.
     """
 
     def __init__(self, entries: Sequence[EntryTexts], engine: Engine, *, small: bool = True) -> None:
-        self._entries = entries
         self._engine = engine
-        self._whole: list[Program | None] = []
         paths: dict[Path, int] = {}
-        self._small = self._compiled(lambda text: _on_values(text, paths)) if small else None
+        self._small = _Lazy(_source(entries, lambda text: _on_values(text, paths))) if small else None
+        self._whole = _Lazy(_source(entries, _on_document))
         self._getters = [(path == _DOCUMENT, follow(path)) for path in paths]
+
+    def prepare(self) -> None:
+        """Compile what most objects need."""
+        (self._small or self._whole).compiled(self._engine)
 
     def run(self, wanted: Sequence[int], source: JsonText) -> list[Json] | None:
         """Return `[keys, rest]` per entry, null where nothing was wanted; None: each must be run alone.
@@ -81,10 +85,8 @@ class FusedProgram:
         """
         values = None if self._small is None else self._values(source)
         if self._small is not None and values is not None:
-            return _first(self._small, f"[{list(wanted)},{values}]")
-        if not self._whole:
-            self._whole.append(self._compiled(_on_document))
-        return _first(self._whole[0], f"[{list(wanted)},[{source.text()}]]")
+            return _first(self._small.compiled(self._engine), f"[{list(wanted)},{values}]")
+        return _first(self._whole.compiled(self._engine), f"[{list(wanted)},[{source.text()}]]")
 
     def _values(self, source: JsonText) -> str | None:
         """Return what is read of the document, as JSON; None: jq would raise, or see other numbers."""
@@ -105,15 +107,27 @@ class FusedProgram:
         except TypeError:
             return None
 
-    def _compiled(self, text_of: Callable[[str], str]) -> Program | None:
-        entries = [_entry_source(number, entry, text_of) for number, entry in enumerate(self._entries)]
-        try:
-            return self._engine.compile_source(
-                f". as [{_WANTED}, {_VALUES}] | {_VALUES} | [{','.join(entries)}]"
-            )
-        except ExpressionError:
-            # Each compiles alone, so the whole is too large; every object takes the slow path.
-            return None
+
+class _Lazy:
+    """A program that is compiled when it is first needed; None, when it is too large for that."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._program: Program | None = None
+        self._is_compiled = False
+
+    def compiled(self, engine: Engine) -> Program | None:
+        if not self._is_compiled:
+            # Each of its expressions compiles alone.
+            with suppress(ExpressionError):
+                self._program = engine.compile_source(self._source)
+            self._is_compiled = True
+        return self._program
+
+
+def _source(entries: Sequence[EntryTexts], text_of: Callable[[str], str]) -> str:
+    made = ",".join(_entry_source(number, entry, text_of) for number, entry in enumerate(entries))
+    return f". as [{_WANTED}, {_VALUES}] | {_VALUES} | [{made}]"
 
 
 def _on_values(text: str, paths: dict[Path, int]) -> str:

@@ -44,7 +44,13 @@ class ObjectMapper:
         self._previous: dict[str, list[_Topic]] = {}
 
     def prepare(self, topic: str) -> None:
-        """Compile what a topic's objects need, where that is not done yet."""
+        """Compile what a topic's objects need."""
+        self._plan_for(topic)
+        for one in (self._topics.get(topic), *self._previous[topic]):
+            if one is not None:
+                one.programs.prepare()
+
+    def _plan_for(self, topic: str) -> None:
         if topic not in self._topics and topic in self._plans:
             self._topics[topic] = _Topic(self._plans[topic], self._engine)
         if topic not in self._previous:
@@ -59,7 +65,7 @@ class ObjectMapper:
             at: Hears of each expression before it is run; each is then run on its own.
         """
         mapped = Mapped()
-        self.prepare(raw.topic)
+        self._plan_for(raw.topic)
         topic = self._topics.get(raw.topic)
         # An object that is mapped once more, each expression apart, has been suspected: that is enough.
         previous = self._previous[raw.topic] if raw.in_run and at is None else []

@@ -253,11 +253,14 @@ class WorkerPool:
             else:
                 return worker
         says = ""
-        for _ in range(START_ATTEMPTS):
+        for attempt in range(START_ATTEMPTS + 1):
             worker = WorkerProcess(memory_limit_bytes=self._memory_limit_bytes, engine=self._engine)
             self._alive.add(worker)
             try:
                 await worker.start()
+                if attempt == START_ATTEMPTS:
+                    # What ends it may be an expression: the first object of its topic will find out which.
+                    self._blame.leave_unprepared(plan, topics)
                 await self._equip(worker, plan, topics)
             except (OSError, WorkerGoneError) as error:
                 await self._end(worker)
@@ -272,9 +275,14 @@ class WorkerPool:
     async def _equip(self, worker: WorkerProcess, plan: Plan, topics: Collection[str]) -> None:
         if worker.plan is not plan:
             await worker.configure(plan, self._batch_timeout_s)
-        new = {topic for topic in topics if topic in plan["topics"]} - worker.prepared
-        entries = [entry for topic in new for entry in plan["topics"][topic]["entries"]]
-        await worker.prepare(topics, sum(len(entry["texts"]) for entry in entries))
+        new = set(topics) - worker.prepared
+        worth = new - self._blame.unprepared(plan)
+        entries = [
+            entry for topic in worth & plan["topics"].keys() for entry in plan["topics"][topic]["entries"]
+        ]
+        if worth:
+            await worker.prepare(worth, sum(len(entry["texts"]) for entry in entries))
+        worker.prepared |= new
 
     async def _end(self, worker: WorkerProcess) -> None:
         self._alive.discard(worker)

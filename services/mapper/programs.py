@@ -39,12 +39,17 @@ class Rows:
 
 
 class TopicPrograms:
-    """The compiled expressions of one topic's entries. Compiles the slow path only when it is needed."""
+    """The expressions of one topic's entries; what was not prepared is compiled when it is first needed."""
 
     def __init__(self, entries: Sequence[EntryPlan], engine: Engine | None = None) -> None:
         self._alone = _AlonePrograms(LibjqEngine() if engine is None else engine)
         self._entries = [_Entry(plan, self._alone.engine) for plan in entries]
         self._parts = [_Part(part, self._alone) for part in _parts(self._entries)]
+
+    def prepare(self) -> None:
+        """Compile what most objects need."""
+        for part in self._parts:
+            part.prepare()
 
     def evaluate(self, document: Json, text: str) -> list[Rows]:
         """Return what each entry's expressions give on an object.
@@ -138,6 +143,11 @@ class _Part:
         self._fused: FusedProgram | None = None
         if any(texts.fused for texts in self._texts):
             self._fused = FusedProgram(self._texts, alone.engine, small=alone.engine.is_libjq)
+
+    def prepare(self) -> None:
+        """Compile what most objects need."""
+        if self._fused is not None:
+            self._fused.prepare()
 
     def evaluate(self, source: JsonText) -> list[Rows]:
         """Return what each entry gives on an object."""

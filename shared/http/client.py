@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 
 from shared.errors import ConfigurationError
+from shared.http.proxies import VARIABLES
 
 
 def tls_context(ca_file: Path | None = None) -> ssl.SSLContext:
@@ -50,14 +51,24 @@ def build_client(
         timeout_s: Longest silence while reading or writing.
         connect_timeout_s: Longest wait for a connection.
         transport: Instead of the network, e.g. `httpx.ASGITransport` in tests.
+
+    Raises:
+        ConfigurationError: A proxy variable of the environment cannot be used.
     """
-    return httpx.AsyncClient(
-        headers={"user-agent": user_agent, "accept": "application/json"},
-        verify=tls if tls is not None else True,
-        timeout=httpx.Timeout(timeout_s, connect=connect_timeout_s, pool=None),
-        limits=httpx.Limits(
-            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30.0
-        ),
-        follow_redirects=False,
-        transport=transport,
-    )
+    try:
+        return httpx.AsyncClient(
+            headers={"user-agent": user_agent, "accept": "application/json"},
+            verify=tls if tls is not None else True,
+            timeout=httpx.Timeout(timeout_s, connect=connect_timeout_s, pool=None),
+            limits=httpx.Limits(
+                max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=30.0
+            ),
+            follow_redirects=False,
+            transport=transport,
+        )
+    except (httpx.InvalidURL, ValueError, ImportError):
+        # What is wrong is not quoted: it may be a part of the password (`Invalid port: …`).
+        raise ConfigurationError(
+            f"{VARIABLES}: is no address of a proxy that pagerport can use; give http://host:port or "
+            "https://host:port, in user and password `/`, `@`, `:`, `?` and `#` percent-encoded"
+        ) from None

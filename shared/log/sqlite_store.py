@@ -1,6 +1,7 @@
 """Reads and writes the embedded log's file: plain blocking calls, made by one thread at a time."""
 
 import logging
+import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
@@ -21,6 +22,7 @@ _OFFSET_MASK = (1 << OFFSET_BITS) - 1
 _MAGIC = b"SQLite format 3\0"
 """First bytes of an SQLite file. Source: SQLite, Database File Format."""
 _BUSY_TIMEOUT_S = 5.0
+_PRIVATE = 0o600
 _ROWS_PER_INSERT = 32
 _READ_BYTES = 16 * 1024 * 1024
 """A read stops after so many bytes of chunks, so that large records do not fill the memory."""
@@ -90,6 +92,8 @@ class Store:
             )
         if not locked and not _is_database(path):
             raise ConfigurationError(f"{path} is not a pagerport log; give the file that the sync named")
+        if locked:
+            _make_private(path)
         try:
             connection = sqlite3.connect(
                 path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
@@ -320,6 +324,16 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, durable: bool, locke
         "BEGIN IMMEDIATE"
     )  # Refused here if the file is read-only, and not at the first append.
     connection.execute("ROLLBACK")
+
+
+def _make_private(path: Path) -> None:
+    """Make a file that is not there yet, for its owner only: it will hold what a whole account says.
+
+    Its side files get its mode from SQLite. The mode of a file that is there stays as its owner set it.
+    """
+    with suppress(OSError):
+        # What is wrong with the path SQLite says better.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE))
 
 
 def _is_database(path: Path) -> bool:

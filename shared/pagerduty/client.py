@@ -152,6 +152,8 @@ class PagerDutyClient:
         sleep: Waits for seconds.
         jitter: Gives a number from 0 to 1.
         contact: What is known of PagerDuty already; None: nothing.
+        secrets: What else stands in no message, should a reply quote it: the token of our webhooks is sent
+            in a body.
     """
 
     def __init__(
@@ -170,11 +172,13 @@ class PagerDutyClient:
         sleep: Sleep = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         contact: "_Contact | None" = None,
+        secrets: Sequence[str] = (),
     ) -> None:
         self._http = http
         self._base_url = base_url.rstrip("/")
         self._token = token
-        self._redactor = Redactor([token])
+        self._secrets = secrets
+        self._redactor = Redactor([token, *secrets])
         self._user_agent = user_agent
         self._headers = request_headers(token, user_agent)
         self._budget = budget
@@ -207,6 +211,7 @@ class PagerDutyClient:
             sleep=self._sleep,
             jitter=self._backoff.jitter,
             contact=self._contact,
+            secrets=self._secrets,
         )
 
     @property

@@ -58,7 +58,8 @@ def judge_response(response: httpx.Response, clean: Callable[[str], str] = str) 
                 verdict=Verdict.OK, body=body, size_bytes=len(response.content), headers=response.headers
             )
         cause = f"HTTP {status} without JSON"
-        detail = f"{cause} ({response.headers.get('content-type', 'no content type')}){_request_id(response)}"
+        kind = response.headers.get("content-type", "no content type")
+        detail = f"{cause} ({kind}){_request_id(response, clean)}"
         return Reply(
             verdict=Verdict.RETRY, cause=cause, detail=detail, served=False, headers=response.headers
         )
@@ -71,7 +72,7 @@ def judge_response(response: httpx.Response, clean: Callable[[str], str] = str) 
     return Reply(
         verdict=verdict,
         cause=f"HTTP {status}",
-        detail=f"HTTP {status}: {text}{code}{_request_id(response)}",
+        detail=f"HTTP {status}: {text}{code}{_request_id(response, clean)}",
         headers=response.headers,
         code=error.code,
     )
@@ -112,7 +113,7 @@ def read_object(content: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _request_id(response: httpx.Response) -> str:
+def _request_id(response: httpx.Response, clean: Callable[[str], str]) -> str:
     """Return the id by which PagerDuty's support finds the request."""
-    found = response.headers.get("x-request-id")
+    found = clean(response.headers.get("x-request-id", ""))
     return f" [x-request-id {found[:64]}]" if found else ""

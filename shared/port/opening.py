@@ -43,6 +43,7 @@ async def open_port(
             waits=waits,
             patience=Patience(request_timeout_s=timeout_s, stall_s=settings.sync.stall_timeout_s),
             concurrency=settings.port.concurrency,
+            secrets=settings.secrets,
         )
         client = PlanningPortClient if dry_run else PortClient
         yield client(

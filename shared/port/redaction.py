@@ -1,6 +1,7 @@
 """Takes the secrets of a Port client out of texts that others wrote, tokens learnt later included."""
 
 import re
+from collections.abc import Iterable
 
 from shared.redaction import MASK, Redactor
 
@@ -10,18 +11,22 @@ _TOKENS_KEPT = 20
 
 
 class PortRedactor:
-    """Masks the client secret, the tokens received, and whatever else looks like a token."""
+    """Masks secrets, the tokens received, and whatever else looks like a token.
 
-    def __init__(self, client_secret: str) -> None:
-        self._client_secret = client_secret
+    Args:
+        secrets: The client secret, and what else is one.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = tuple(secrets)
         self._tokens: list[str] = []
-        self._redactor = Redactor([client_secret])
+        self._redactor = Redactor(self._secrets)
 
     def learn(self, token: str) -> None:
         """Mask this token too from now on."""
         if token not in self._tokens:
             self._tokens = [*self._tokens[-_TOKENS_KEPT:], token]
-            self._redactor = Redactor([self._client_secret, *self._tokens])
+            self._redactor = Redactor([*self._secrets, *self._tokens])
 
     def __call__(self, text: str) -> str:
         """Return the text without secrets."""

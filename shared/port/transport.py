@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -90,6 +91,7 @@ class PortTransport:
         clock: Monotonic seconds.
         wall: Seconds since the epoch.
         sleep: Waits.
+        secrets: What stands in no message beside the client secret and the tokens, should an answer quote it.
 
     Raises:
         ConfigurationError: The base URL is no address of an HTTP API.
@@ -109,9 +111,10 @@ class PortTransport:
         clock: Clock = time.monotonic,
         wall: Clock = time.time,
         sleep: Sleep = asyncio.sleep,
+        secrets: Iterable[str] = (),
     ) -> None:
         self.base_url = _checked_base_url(base_url)
-        self.redact = PortRedactor(credentials.client_secret)
+        self.redact = PortRedactor([credentials.client_secret, *secrets])
         self.requests: Counter[str] = Counter()
         """Requests sent, by family, repetitions included."""
         self.answered_at: datetime | None = None

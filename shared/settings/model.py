@@ -11,6 +11,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared.http.proxies import proxy_secrets
 from shared.jq_choice import JqEngine
 from shared.settings.choices import (
     Deletes,
@@ -437,7 +438,7 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Return every secret value, for the log's redaction. Never print them."""
+        """Return every secret value, that of a proxy too, for redaction. Never print them."""
         config = self.integration.config
         found = (
             self.port.client_secret,
@@ -448,4 +449,4 @@ class Settings(BaseSettings):
         )
         texts = (secret.get_secret_value() for secret in found)
         tokens = (token.value for token in installation_tokens(self))
-        return tuple(text for text in (*texts, *tokens) if text)
+        return tuple(text for text in (*texts, *tokens, *proxy_secrets()) if text)

@@ -37,7 +37,7 @@ def installation(folder: Path, servers: str, *account: str) -> Iterator[Stack]:
         )
         webhooks = {
             "OCEAN__BASE_URL": f"http://127.0.0.1:{stack.gateway_port}",
-            "OCEAN__INTEGRATION__CONFIG__WEBHOOK_TOKEN": "a token of this test",
+            "OCEAN__INTEGRATION__CONFIG__WEBHOOK_TOKEN": "a-token-of-this-test",
         }
         stack.variables = {**stack.variables, **webhooks}
         there.http.patch("/_sim/deliveries", json={"first_retry_s": 0.2, "longest_retry_s": 1})

@@ -11,7 +11,7 @@ from tests.kafka.installation import MAPPING, SESSION_S, installation
 from tests.kafka.stack import Stack
 from tests.torture.outages import go_through, port_comes, port_goes
 from tests.torture.verdict import mistakes, read_writes
-from tests.torture.weather import Weather
+from tests.torture.weather import Account, Weather
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(240)]
 
@@ -23,11 +23,10 @@ def stack(own_kafka: KafkaServer, tmp_path_factory: pytest.TempPathFactory) -> I
         yield stack
 
 
-@pytest.fixture(autouse=True)
-def quiet(stack: Stack) -> Iterator[None]:
-    yield
-    stack.stage.pagerduty.script()
-    stack.wait_until_idle()
+@pytest.fixture(scope="module")
+def account() -> Account:
+    """Return what was done to the account by any of these tests."""
+    return Account()
 
 
 def run_in_hand(stack: Stack) -> Any:
@@ -46,6 +45,7 @@ def test_a_run_survives_the_death_of_everybody_in_the_middle_of_it(
     stack: Stack, own_kafka: KafkaServer
 ) -> None:
     mapper, writer, fetcher = (stack.processes[f"{name}-1"] for name in ("mapper", "writer", "fetcher"))
+    stack.wait_until_idle()
     before = read_writes(stack.stage)
     users = stack.stage.pagerduty.state()["users"]
     for user in users:
@@ -63,12 +63,13 @@ def test_a_run_survives_the_death_of_everybody_in_the_middle_of_it(
     own_kafka.start()
     assert [one["state"] for one in stack.runs() if one["run_id"] == run["run_id"]] == ["listing"]
     fetcher.kill()
-    stack.stage.pagerduty.script({"match": {"path": "/incidents"}, "action": {"delay_ms": 1_000}})
     fetcher.start()
+    stack.stage.pagerduty.script()
 
     stack.wait_until_idle()
     (ended,) = [one for one in stack.runs() if one["run_id"] == run["run_id"]]
-    assert (ended["state"], ended["attempt"]) == ("completed", 2), ended
+    # Of the broker's death the run may take notice before the fetcher dies too.
+    assert (ended["state"], ended["attempt"] in {2, 3}) == ("completed", True), ended
     assert mistakes(stack.stage, MAPPING) == []
     writes = read_writes(stack.stage)
     # What a writer was about to commit when it died is written again, and nothing else.
@@ -78,15 +79,15 @@ def test_a_run_survives_the_death_of_everybody_in_the_middle_of_it(
 
 @pytest.mark.parametrize("away", ["Port", "broker"])
 def test_an_outage_longer_than_the_session_moves_no_partition_and_is_made_up_for(
-    stack: Stack, own_kafka: KafkaServer, away: str
+    stack: Stack, own_kafka: KafkaServer, account: Account, away: str
 ) -> None:
     stack.wait_until_idle()
     seconds = 4 * SESSION_S
-    weather = Weather(stack, Random(len(away)), asks=False)  # noqa: S311 - chance that can be repeated
+    weather = Weather(stack, Random(len(away)), account=account, asks=False)  # noqa: S311 - to be repeated
     if away == "Port":
         outage = go_through(stack, weather, seconds, lambda: port_goes(stack), lambda: port_comes(stack))
     else:
         outage = go_through(stack, weather, seconds, own_kafka.kill, own_kafka.start)
     assert outage.assignments == {}
     assert max(outage.grown_bytes.values()) < 30_000_000
-    stack.wait_until(lambda: mistakes(stack.stage, MAPPING, aside=weather.account.unheard) == [], "caught up")
+    stack.wait_until(lambda: mistakes(stack.stage, MAPPING, aside=account.unheard) == [], "caught up")

@@ -12,7 +12,7 @@ from services.mapper.blame import FORGIVEN_AFTER_S
 from services.mapper.mapped import Mapped
 from services.mapper.pool import WorkerPool
 from shared.jq_engine import ExpressionError
-from tests.mapper_builders import a_plan, a_raw, an_entry, an_incident
+from tests.mapper_builders import INCIDENTS, a_plan, a_raw, an_entry, an_incident
 
 Json = Any
 NUMBER = 6
@@ -51,6 +51,7 @@ NEIGHBOURS = [{"p": f"Q{number:06}", "q": number + 1} for number in range(NUMBER
         "def f: 1 + f; f",
         "[recurse(.)]",
         "last(repeat(1))",
+        '"0123456789" * 1e7',
         '"0123456789" * 1e8',
         'reduce range(1e9) as $i (""; . + "0123456789")',
         "until(false; . )",
@@ -78,14 +79,12 @@ async def test_what_takes_all_time_or_memory_is_a_dead_letter_of_its_object(expr
         ('"x" | halt_error', "gave no output", ""),
         ("input_line_number", "failed", "Unknown input line number"),
         ('"a" | modulemeta', "failed", ""),
-        ('"0123456789" * 1e7', "failed", "it gives 100000002 characters of JSON"),
-        ("[range(3e6) | 12345678901]", "failed", "it gives 36000001 characters of JSON"),
+        ('"0123456789" * 1.7e6', "failed", "it gives 17000002 characters of JSON"),
         ("reduce range(3000) as $i (1; [.])", "failed", "what it gives cannot be read"),
-        ('"\\("a" * 30)b" | test("(a*)*(a*)*c")', "failed", ""),
     ],
 )
 async def test_what_fails_leaves_its_value_and_says_why(expression: str, cause: str, detail: str) -> None:
-    mapped, _ = await mapped_with(expression, memory_limit_bytes=1024**3)
+    mapped, _ = await mapped_with(expression, memory_limit_bytes=1024**3, batch_timeout_s=60.0)
 
     assert neighbours_of(mapped) == NEIGHBOURS
     change = json.loads(mapped[ODD].changes[0].value)
@@ -113,7 +112,7 @@ async def test_what_asks_for_the_process_gets_nothing_of_it(
 ) -> None:
     monkeypatch.setenv("OCEAN__PORT__CLIENT_SECRET", "not for mappings")
 
-    mapped, _ = await mapped_with(expression)
+    mapped, _ = await mapped_with(expression, batch_timeout_s=60.0)
 
     assert neighbours_of(mapped) == NEIGHBOURS
     assert json.loads(mapped[ODD].changes[0].value)["properties"] == {"p": value, "q": ODD + 1}
@@ -144,23 +143,42 @@ async def test_a_worker_has_no_environment_little_memory_and_ends_first(
 
 
 async def test_an_entity_that_no_topic_takes_does_not_leave_the_worker() -> None:
-    mapped, _ = await mapped_with('"0123456789" * 1e6')
+    mapped, _ = await mapped_with('"0123456789" * 1e6', batch_timeout_s=60.0)
 
     assert neighbours_of(mapped) == NEIGHBOURS
     assert mapped[ODD].changes == []
     (failure,) = mapped[ODD].failures
     assert (failure.reason, failure.detail) == (
         Reason.TOO_LARGE,
-        "the entity incident/Q000003 cannot be sent: it has 10000405 bytes; map fewer properties",
+        "the entity incident/Q000003 cannot be sent: it has 10000369 bytes; map fewer properties",
     )
 
 
 async def test_an_entity_nested_too_deeply_is_a_letter_of_its_object() -> None:
-    mapped, _ = await mapped_with("reduce range(300) as $i (1; [.])")
+    mapped, _ = await mapped_with("reduce range(300) as $i (1; [.])", batch_timeout_s=60.0)
 
     assert neighbours_of(mapped) == NEIGHBOURS
     assert [one.reason for one in mapped[ODD].failures] == [Reason.UNREADABLE]
     assert "nested deeper than 200 levels" in mapped[ODD].failures[0].detail
+
+
+async def test_an_expression_that_ends_libjq_while_it_compiles_costs_only_its_topic() -> None:
+    plan = a_plan(
+        an_entry(properties={"p": ".id", "q": "ltrimstr(1)"}),
+        an_entry(kind="services", blueprint='"service"', properties={"p": ".id | @html"}),
+    )
+    # As no mapping that was checked has it: libjq computes such a constant beforehand.
+    plan["topics"][INCIDENTS]["entries"][0]["texts"][-1] = '"0123456789" * 1e8'
+    objects = [a_raw(an_incident(1)), a_raw({"id": "S1"}, topic="pagerduty.raw.services")]
+    async with WorkerPool(1, batch_timeout_s=60.0, memory_limit_bytes=LIMIT_BYTES) as pool:
+        incident, service = await pool.map_objects(plan, objects)
+        lost = dict(pool.lost)
+
+    assert [(one.reason, one.detail) for one in incident.failures] == [
+        (Reason.JQ_CRASH, "properties.q ended the JQ process")
+    ]
+    assert json.loads(service.changes[0].value)["properties"] == {"p": "S1"}
+    assert lost == {Reason.JQ_CRASH: 1}
 
 
 async def test_an_expression_that_hangs_is_named_until_it_is_tried_in_full_again() -> None:

@@ -258,7 +258,7 @@ async def test_an_object_that_hangs_costs_only_itself() -> None:
 
 
 async def test_an_object_that_kills_its_worker_costs_only_itself() -> None:
-    entry = an_entry(properties={"p": 'if .id == "Q000005" then [range(1e12)] else 1 end'})
+    entry = an_entry(properties={"p": 'if .id == "Q000005" then ("0123456789" | . * 1e8) else 1 end'})
     async with setting(a_mapping(entry), memory_limit_bytes=200 * 1024**2) as stage:
         outcomes = await stage.handle(*(raw_record(an_incident(number)) for number in range(8)))
         changes = upserts(await stage.changes())

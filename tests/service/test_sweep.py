@@ -278,6 +278,8 @@ async def test_entity_that_old_ones_still_depend_on_stays_and_is_no_failure() ->
         result = await one.run(SERVICES, incidents)
         assert one.held("service") == {"PS0000", "PS0001"}
         assert result.state is RunState.COMPLETED
+        assert account_of(result, "service").kept == {KeepReason.LEFT: kept("PS0000")}
+        assert result.deletes == "1 that looks gone kept; PagerDuty asked for 1 object"
         assert result.kinds["services"].writer == {Count.UNCHANGED: 1, Count.NOT_DELETED: 1}
 
 

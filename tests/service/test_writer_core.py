@@ -454,7 +454,7 @@ async def test_dependents_go_too_where_the_mapping_says_so_but_never_in_a_sweep(
     async with writer_setting() as writer:
         await writer.handle(upsert("base", LIVE), upsert("user", LIVE, relations={"parts": ["base"]}))
         assert await writer.counts(delete("base", SWEEP, delete_dependents=True)) == [NOT_DELETED]
-        assert await writer.letters() == []
+        assert await writer.letters() == {}
         assert await writer.counts(delete("base", LIVE, delete_dependents=True)) == [DELETED]
         assert await writer.setting.port.get_entity("app", "user") is None
 

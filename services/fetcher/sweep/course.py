@@ -1,13 +1,19 @@
 """Is one sweep after one run: reads what was said, looks at Port, asks PagerDuty, hands over the deletes."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from schemas.run_sweep import BlueprintSweep, KeepReason, RunSweep, SweepMode
 from schemas.topics import ENTITIES
 from services.fetcher.sweep.deletes import delete_record
-from services.fetcher.sweep.fate import NO_CANDIDATE, UNKNOWN, Fate, add_fate, held_back, is_older, settle
+from services.fetcher.sweep.fate import (
+    NO_CANDIDATE,
+    UNKNOWN,
+    add_fate,
+    add_left,
+    held_back,
+    is_older,
+)
 from services.fetcher.sweep.interface import Existence, SweptRun
 from services.fetcher.sweep.judgement import (
     AskFirst,
@@ -15,11 +21,11 @@ from services.fetcher.sweep.judgement import (
     NoCandidate,
     Owned,
     ProveFirst,
-    Standing,
     is_over_threshold,
     judge,
 )
-from services.fetcher.sweep.makers import Makers, MakersOfMapping
+from services.fetcher.sweep.makers import MakersOfMapping
+from services.fetcher.sweep.place import Place
 from services.fetcher.sweep.port_side import NotReadableError, RelationTargets, owned_among, owned_pages
 from services.fetcher.sweep.proof import Proof
 from services.fetcher.sweep.range_reader import read_range
@@ -35,25 +41,6 @@ MOST_ASKED = 1000
 CHUNK = 500
 """Entities judged, or deletes published, at once."""
 ASKED_AT_ONCE = 20
-
-
-@dataclass(slots=True)
-class _Place:
-    """A blueprint in the sweep.
-
-    Attributes:
-        makers: What can make its entities.
-        standing: What holds for all of them.
-        older: Entities of ours that are older than the run.
-        answers: What PagerDuty said, by identifier.
-        is_proven: The lists that could name an object were shown to be whole.
-    """
-
-    makers: Makers
-    standing: Standing
-    older: int = 0
-    answers: dict[str, Existence] = field(default_factory=dict)
-    is_proven: bool = False
 
 
 class SweepCourse:
@@ -87,7 +74,7 @@ class SweepCourse:
         self._seen: set[str] = set()
         self._asked: set[tuple[str, str]] = set()
         self._read_to: Mapping[TopicPartition, int] = run.starts
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, Place] = {}
 
     async def judge(self) -> None:
         """Judge every blueprint that the mapping names or the run has touched; have deleted what may go.
@@ -104,6 +91,10 @@ class SweepCourse:
             await self._settle()
         for blueprint in self._places:
             await self._dispose(blueprint)
+        if self._tools.mode is SweepMode.ON and self._sweep.deleted and self._run.settle is not None:
+            await self._run.settle()
+            for blueprint in self._places:
+                await self._look_back(blueprint)
 
     async def _read(self, ends: Mapping[TopicPartition, int]) -> None:
         """Take what the records up to these ends say."""
@@ -133,7 +124,7 @@ class SweepCourse:
         """Count what is ours in a blueprint, and keep what no object makes."""
         makers = self._makers.of(blueprint)
         standing = standing_of(makers, self._facts)
-        account, place = BlueprintSweep(absence=standing.absence), _Place(makers, standing)
+        account, place = BlueprintSweep(absence=standing.absence), Place(makers, standing)
         try:
             may_have_gone = standing.absence is None or await self._has_proposed(blueprint)
             if not may_have_gone:
@@ -155,7 +146,7 @@ class SweepCourse:
                 return True
         return False
 
-    def _take(self, blueprint: str, page: list[Owned], place: _Place) -> None:
+    def _take(self, blueprint: str, page: list[Owned], place: Place) -> None:
         account = self._sweep.blueprints[blueprint]
         account.owned += len(page)
         place.older += sum(is_older(entity, self._facts.began_at) for entity in page)
@@ -175,14 +166,14 @@ class SweepCourse:
             asks: list[str] = []
             proves = False
             for candidate in self._candidates(blueprint):
-                judgement = judge(candidate.entity, candidate.evidence, place.standing)
+                judgement = place.judge(candidate)
                 proves = proves or isinstance(judgement, ProveFirst)
                 if isinstance(judgement, AskFirst) and self._sweep.asked + len(asks) < MOST_ASKED:
                     asks.append(candidate.entity.identifier)
             await self._ask(place, asks)
             place.is_proven = proves and await proof.are_whole([one.kind for one in place.makers.sources])
 
-    async def _ask(self, place: _Place, object_ids: list[str]) -> None:
+    async def _ask(self, place: Place, object_ids: list[str]) -> None:
         source = place.makers.asked_of
         if source is None:
             return
@@ -206,13 +197,13 @@ class SweepCourse:
         place, account = self._places[blueprint], self._sweep.blueprints[blueprint]
         weight = 0
         for candidate in self._candidates(blueprint):
-            fate = self._fate(candidate, place)
+            fate = place.fate(candidate)
             is_weighty = fate.goes_unless is not None or fate.reason in UNKNOWN
             weight += is_weighty and is_older(candidate.entity, self._facts.began_at)
         account.over_threshold = is_over_threshold(weight, place.older, self._sweep.threshold)
         doomed: list[tuple[Candidate, datetime]] = []
         for candidate in self._candidates(blueprint):
-            fate = self._fate(candidate, place)
+            fate = place.fate(candidate)
             if account.over_threshold and is_older(candidate.entity, self._facts.began_at):
                 fate = held_back(fate)
             account.produced += fate == NO_CANDIDATE and candidate.evidence.claim is Claim.MADE
@@ -224,18 +215,25 @@ class SweepCourse:
                 doomed = []
         await self._delete(doomed, place)
 
-    def _fate(self, candidate: Candidate, place: _Place) -> Fate:
-        judgement = judge(candidate.entity, candidate.evidence, place.standing)
-        return settle(candidate.entity.identifier, judgement, place.answers, is_proven=place.is_proven)
+    async def _look_back(self, blueprint: str) -> None:
+        """Take out of the account what the writer has left when it came to it."""
+        for identifiers in self._scratch.doomed(blueprint, CHUNK):
+            try:
+                left = await owned_among(self._tools.port, blueprint, identifiers)
+            except NotReadableError:
+                return
+            for entity in left:
+                add_left(self._sweep.blueprints[blueprint], entity.identifier)
 
     def _candidates(self, blueprint: str) -> Iterator[Candidate]:
         for chunk in self._scratch.candidates(blueprint, CHUNK):
             yield from chunk
 
-    async def _delete(self, doomed: list[tuple[Candidate, datetime]], place: _Place) -> None:
+    async def _delete(self, doomed: list[tuple[Candidate, datetime]], place: Place) -> None:
         if not doomed or self._tools.mode is not SweepMode.ON:
             return
         sources = place.makers.sources
+        self._scratch.doom(doomed[0][0].blueprint, [candidate.entity.identifier for candidate, _ in doomed])
         if self._run.gate is not None:
             await self._run.gate()
         await self._tools.log.append(

@@ -89,14 +89,26 @@ def add_fate(sweep: BlueprintSweep, entity: Owned, evidence: Evidence, fate: Fat
         sweep.absent += 1
     sweep.confirmed += fate.is_confirmed
     if fate.reason is not None:
-        kept = sweep.kept.setdefault(fate.reason, Kept())
-        kept.count += 1
-        if len(kept.identifiers) < KEPT_LIMIT:
-            kept.identifiers.append(entity.identifier)
+        _keep(sweep, entity.identifier, fate.reason)
     else:
         sweep.deleted += 1
         if len(sweep.deleted_identifiers) < DELETED_LIMIT:
             sweep.deleted_identifiers.append(entity.identifier)
+
+
+def add_left(sweep: BlueprintSweep, identifier: str) -> None:
+    """Correct a blueprint's account: an entity that was to go is still there."""
+    sweep.deleted -= 1
+    if identifier in sweep.deleted_identifiers:
+        sweep.deleted_identifiers.remove(identifier)
+    _keep(sweep, identifier, KeepReason.LEFT)
+
+
+def _keep(sweep: BlueprintSweep, identifier: str, reason: KeepReason) -> None:
+    kept = sweep.kept.setdefault(reason, Kept())
+    kept.count += 1
+    if len(kept.identifiers) < KEPT_LIMIT:
+        kept.identifiers.append(identifier)
 
 
 def held_back(fate: Fate) -> Fate:

@@ -24,6 +24,7 @@ CREATE TABLE target (entity INTEGER PRIMARY KEY);
 CREATE TABLE candidate (
   blueprint TEXT, identifier TEXT, updated INTEGER, created INTEGER, PRIMARY KEY (blueprint, identifier)
 ) WITHOUT ROWID;
+CREATE TABLE doomed (blueprint TEXT, identifier TEXT, PRIMARY KEY (blueprint, identifier)) WITHOUT ROWID;
 """
 _DISOWNED = "SELECT entity, rewrites, kind, object_id, reason FROM word WHERE makes = 0 AND entity"
 _SAY = """
@@ -106,6 +107,18 @@ class Scratch:
     def proposed(self, blueprint: str, chunk: int) -> Iterator[list[str]]:
         """Return the identifiers of a blueprint of which deletes are proposed, in chunks."""
         query = "SELECT DISTINCT identifier FROM word WHERE makes = 0 AND blueprint = ?"
+        return self._identifiers(query, blueprint, chunk)
+
+    def doom(self, blueprint: str, identifiers: Sequence[str]) -> None:
+        """Note entities whose deletes are handed over."""
+        self._many("INSERT OR IGNORE INTO doomed VALUES (?, ?)", [(blueprint, one) for one in identifiers])
+
+    def doomed(self, blueprint: str, chunk: int) -> Iterator[list[str]]:
+        """Return the identifiers of a blueprint whose deletes are handed over, in chunks, sorted."""
+        query = "SELECT identifier FROM doomed WHERE blueprint = ? ORDER BY identifier"
+        return self._identifiers(query, blueprint, chunk)
+
+    def _identifiers(self, query: str, blueprint: str, chunk: int) -> Iterator[list[str]]:
         rows = self._database.execute(query, (blueprint,))
         while found := rows.fetchmany(chunk):
             yield [identifier for (identifier,) in found]
