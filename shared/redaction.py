@@ -5,12 +5,16 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
+from os.path import commonprefix
 from typing import Final
 from urllib.parse import quote, quote_plus
 
 MASK = "********"
 SHORTEST_CHARS = 4
 """A shorter secret is not masked: it would blank out half of every line and protect nothing."""
+PART_CHARS: Final = 10
+"""Whoever quotes a request may cut it: the beginning of a secret of so many characters, and half of it, is
+masked too."""
 _PERCENT: Final = re.compile("%[0-9A-F]{2}")
 _BASE64_BYTES: Final = 3
 
@@ -28,11 +32,16 @@ class Redactor:
             if len(secret) >= SHORTEST_CHARS:
                 looks.update(_looks_of(secret))
         self._looks = sorted(looks, key=len, reverse=True)
+        self._beginnings = [
+            (look, most) for look in self._looks if (most := max(PART_CHARS, len(look) // 2)) < len(look)
+        ]
 
     def text(self, text: str) -> str:
         """Return the text with every secret masked."""
         for look in self._looks:
             text = text.replace(look, MASK)
+        for look, least in self._beginnings:
+            text = _without_beginnings(text, look, least)
         return text
 
     def value(self, value: object) -> object:
@@ -62,6 +71,16 @@ def _looks_of(secret: str) -> Iterator[str]:
     for quoted in (quote(secret), quote(secret, safe=""), quote_plus(secret)):
         yield from (quoted, _PERCENT.sub(lambda found: found[0].lower(), quoted))
     yield from _in_base64(secret.encode("utf-8", "surrogatepass"))
+
+
+def _without_beginnings(text: str, look: str, least: int) -> str:
+    """Mask what a cut has left of a secret, where that is at least so many characters."""
+    beginning, at = look[:least], 0
+    while (at := text.find(beginning, at)) >= 0:
+        end = at + len(commonprefix([look, text[at : at + len(look)]]))
+        text = text[:at] + MASK + text[end:]
+        at += len(MASK)
+    return text
 
 
 def _in_base64(secret: bytes) -> Iterator[str]:

@@ -7,7 +7,8 @@ import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Collection, Sequence
-from typing import Final
+from pathlib import Path
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -34,9 +35,23 @@ COMPILE_TIMEOUT_S: Final = 0.1
 """Added for each expression that a worker is to compile; it needs a hundredth of that."""
 _LOOK_S: Final = 0.1
 """How often it is looked how far a worker has come."""
+_WITHOUT_CPU: Final = 4
+"""So many times longer may a worker take that has to wait for the CPU."""
 _BUFFER_BYTES: Final = 16 * 1024 * 1024
 _LAST_WORDS_BYTES: Final = 4096
 _MODULE: Final = "services.mapper.worker"
+
+
+class _Spent(NamedTuple):
+    """Time that has passed: of the CPU where the system tells it, and by the clock."""
+
+    cpu_s: float
+    wall_s: float
+
+
+def _over(since: _Spent, now: _Spent, limit_s: float) -> bool:
+    """Whether a limit is reached; a process that gets no CPU has longer, not for ever."""
+    return now.cpu_s - since.cpu_s >= limit_s or now.wall_s - since.wall_s >= _WITHOUT_CPU * limit_s
 
 
 class WorkerProcess:
@@ -162,23 +177,28 @@ class WorkerProcess:
             take(read_answer(head, blob))
 
     async def _watch(self, work: "asyncio.Future[None]", patience: Patience) -> None:
-        """Wait for the answers as long as the worker goes on from one object, or expression, to the next."""
+        """Wait for the answers as long as the worker goes on from one object, or expression, to the next.
+
+        Its own CPU time counts, as far as that can be told: a machine that is busy with something else is no
+        fault of an object.
+        """
         clock = asyncio.get_running_loop().time
-        last, object_at, place_at = self.place, clock(), clock()
+        last, place_at = self.place, clock()
+        object_since = expression_since = self._spent()
         while not (await asyncio.wait({work}, timeout=_LOOK_S))[0]:
-            place, now = self.place, clock()
+            place, now, spent = self.place, clock(), self._spent()
             if place[:2] != last[:2]:
-                object_at = now
+                object_since = spent
             if place != last:
-                last, place_at = place, now
+                last, place_at, expression_since = place, now, spent
             if patience.enough is not None and patience.enough.is_set():
                 os.pwrite(self._progress.fileno(), b"\x01", STOP_AT)
             if place.phase != MAPPING:
                 over_s = START_TIMEOUT_S if now - place_at > START_TIMEOUT_S else 0.0
-            elif place.entry >= 0 and now - place_at >= patience.expression_s:
+            elif place.entry >= 0 and _over(expression_since, spent, patience.expression_s):
                 over_s = patience.expression_s
             else:
-                over_s = patience.object_s if now - object_at >= patience.object_s else 0.0
+                over_s = patience.object_s if _over(object_since, spent, patience.object_s) else 0.0
             if over_s:
                 says = f"no end of one object within {over_s:g} s"
                 raise await self._gone(says, place, timed_out=place.phase == MAPPING, limit_s=over_s)
@@ -217,6 +237,17 @@ class WorkerProcess:
         top, rest = LENGTHS.unpack(await process.stdout.readexactly(LENGTHS.size))
         head = orjson.loads(await process.stdout.readexactly(top))
         return head, await process.stdout.readexactly(rest)
+
+    def _spent(self) -> _Spent:
+        """Return how much time the process has had so far."""
+        now_s = asyncio.get_running_loop().time()
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_bytes()
+        except OSError:
+            return _Spent(now_s, now_s)
+        # What stands before the last bracket is the name. Source: proc(5).
+        fields = stat.rpartition(b")")[2].split()
+        return _Spent((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), now_s)
 
     @property
     def place(self) -> Place:

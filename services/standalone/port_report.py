@@ -48,7 +48,8 @@ class PortReport:
     async def refused(self, problem: str) -> None:
         """Say that it could not begin, because of the mapping that Port holds."""
         state = resync_state([], problem=problem, interval=None, next_at=None)
-        await self._try(lambda: self._calls.report(state or {}))
+        # There may be no integration object yet; the mistake itself is said in any case.
+        await self._try(lambda: self._calls.report(state or {}), level=logging.DEBUG)
 
     async def close(self) -> None:
         """Leave what has not been said."""
@@ -65,7 +66,13 @@ class PortReport:
         if state is not None:
             await self._calls.report(state)
 
-    async def _try(self, say: Callable[[], Awaitable[None]], after: asyncio.Task[None] | None = None) -> None:
+    async def _try(
+        self,
+        say: Callable[[], Awaitable[None]],
+        after: asyncio.Task[None] | None = None,
+        *,
+        level: int = logging.WARNING,
+    ) -> None:
         if self._is_silent:
             return
         try:
@@ -77,7 +84,7 @@ class PortReport:
                     after.result()
         except (PagerportError, TimeoutError) as error:
             why = str(error) or f"no answer within {PATIENCE_S:g} s"
-            logger.warning("Port's page does not show this sync as it was: %s", why)
+            logger.log(level, "Port's page does not show this sync as it was: %s", why)
 
 
 @asynccontextmanager

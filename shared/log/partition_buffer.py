@@ -16,6 +16,9 @@ class PartitionBuffer:
         self._served: dict[TopicPartition, int] = {}
         self._serving = count(1)
 
+    def __len__(self) -> int:
+        return sum(map(len, self._lanes.values()))
+
     def __bool__(self) -> bool:
         return bool(self._lanes)
 

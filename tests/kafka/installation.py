@@ -1,11 +1,11 @@
 """Is an installation on Kafka that has synced once and hears of what changes: stack, simulators, mapping."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.kafka.stack import Stack
-from tests.pipeline.harness import Stage, pagerduty, port
+from tests.pipeline.harness import Json, Stage, pagerduty, port
 from tests.pipeline.mappings import SPINE
 
 MAPPING = SPINE.replace("deleteDependentEntities: true", "deleteDependentEntities: false")
@@ -15,17 +15,20 @@ SESSION_S = 2
 
 
 @contextlib.contextmanager
-def installation(folder: Path, servers: str, *account: str) -> Iterator[Stack]:
+def installation(
+    folder: Path, servers: str, *account: str, blueprints: Sequence[Json] | None = None
+) -> Iterator[Stack]:
     """Yield a stack that is up and has synced once.
 
     Args:
         folder: For its files.
         servers: Its Kafka.
         account: Options of the PagerDuty simulator.
+        blueprints: That Port has; None: those of the mapping.
     """
     with (
         pagerduty("--account", "torture", *account) as there,
-        port(folder, "--requests-per-5-minutes", "1000000") as here,
+        port(folder, "--requests-per-5-minutes", "1000000", blueprints=blueprints) as here,
     ):
         stage = Stage(there, here, folder)
         stack = Stack(

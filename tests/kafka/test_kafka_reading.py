@@ -3,14 +3,16 @@
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
+from aiokafka import ConsumerRecord
 
 from schemas.topics import COMMANDS, ENTITIES, WEBHOOKS, raw_topic
 from shared.core import Batch
 from shared.errors import NotOwnerError
 from shared.log.interface import Committed, NewRecord, OffsetOutOfRangeError, Subscription, TopicPartition
+from shared.log.kafka_member import BATCH_RECORDS, KafkaMember
 from shared.log.kafka_names import KafkaNames
 from shared.outcome import Outcome
 from shared.runtime import Consumer
@@ -138,6 +140,45 @@ async def test_random_rewinds_under_load_skip_nothing(cluster: Cluster) -> None:
     assert sum(ends.values()) == 10_000
 
 
+async def test_batch_fetched_before_a_seek_is_dropped(cluster: Cluster) -> None:
+    log = await cluster.open_log()
+    await log.create_topics([WEBHOOKS.name])
+    await log.append(numbered(WEBHOOKS.name, range(20)))
+    member = await log.assignment("g", Subscription.to(WEBHOOKS.name), Ears())
+    assert isinstance(member, KafkaMember)
+    positions = {HOOKS: 10}
+    await read_on(member, positions, 10)
+    topic = KafkaNames("test", cluster.prefix).topic(WEBHOOKS.name)
+    late = ConsumerRecord(topic, 0, 19, 0, 0, b"late", b"late", 0, 4, 4, ())
+    await member._aim({HOOKS: 0})
+    # What FastStream had in hand when the position was moved.
+    await asyncio.wait_for(member._subscriber.process_message((late,)), DEADLINE_S)
+    assert [record.offset for record in await read_on(member, {HOOKS: 0}, 20)] == list(range(20))
+    await member.leave()
+
+
+async def test_reading_on_asks_for_nothing_but_records(cluster: Cluster) -> None:
+    log = await cluster.open_log()
+    await log.create_topics([WEBHOOKS.name])
+    await log.append(numbered(WEBHOOKS.name, range(3_000)))
+    asked = 0
+
+    async def ranges(places: Iterable[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        nonlocal asked
+        asked += 1
+        return dict.fromkeys(places, (0, 3_000))
+
+    connection = log.connection
+    broker = connection.make_broker()
+    await broker.start()
+    member = KafkaMember(broker, connection, "g", Subscription.to(WEBHOOKS.name), Ears(), ranges)
+    await member.join()
+    await read_on(member, {HOOKS: 0}, 3_000, max_records=100)
+    assert asked == 1
+    await member.leave()
+    await broker.stop()
+
+
 async def test_position_below_the_start_is_out_of_range(cluster: Cluster) -> None:
     log = await cluster.open_log()
     await log.create_topics([WEBHOOKS.name])
@@ -201,6 +242,8 @@ async def test_hold_longer_than_the_session_moves_nothing(cluster: Cluster) -> N
     first = await read_on(member, positions, 10, max_records=10)
     # Nobody reads: the rest of the batch waits in the hand-off, and FastStream does not poll.
     await asyncio.sleep(SESSION_MS / 1000 + 1)
+    assert isinstance(member, KafkaMember)
+    assert len(member._buffer) == BATCH_RECORDS - len(first)
     await member.commit({HOOKS: Committed(positions[HOOKS])})
     rest = await read_on(member, positions, 5_000 - len(first))
     assert [record.offset for record in first + rest] == list(range(5_000))

@@ -1,5 +1,6 @@
 """Mappers come and go, and mappings change, in the middle of replays."""
 
+import copy
 import json
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ from schemas.topics import raw_topic
 from shared.log.interface import NewRecord
 from shared.log.kafka_opening import open_kafka_log
 from shared.settings import Settings
+from simulators.port.blueprints import DEMO_BLUEPRINTS
 from tests.kafka.cluster import places_of, read_all
 from tests.kafka.installation import MAPPING, installation
 from tests.kafka.stack import Stack
@@ -23,7 +25,12 @@ VERSIONS = 10
 
 @pytest.fixture
 def stack(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with installation(tmp_path_factory.mktemp("replay"), kafka_servers, "--incidents", "200") as stack:
+    blueprints = copy.deepcopy(list(DEMO_BLUEPRINTS))
+    for one in blueprints:
+        if one["identifier"] == "pagerdutyIncident":
+            one["schema"]["properties"]["order"] = {"type": "number", "title": "Order"}
+    folder = tmp_path_factory.mktemp("replay")
+    with installation(folder, kafka_servers, "--incidents", "200", blueprints=blueprints) as stack:
         yield stack
 
 
@@ -69,14 +76,6 @@ def change_mapping(stack: Stack, generation: int) -> None:
 
 async def test_mappers_come_and_go_and_mappings_change_during_a_replay(stack: Stack) -> None:
     stack.wait_until_idle()
-    blueprint = stack.stage.blueprints()["pagerdutyIncident"]
-    blueprint["schema"]["properties"]["order"] = {"type": "number", "title": "Order"}
-    state = stack.stage.port.state()
-    state["blueprints"] = [
-        blueprint if one["identifier"] == "pagerdutyIncident" else one for one in state["blueprints"]
-    ]
-    stack.stage.port.http.put("/_sim/state", json=state).raise_for_status()
-
     change_mapping(stack, 1)
     stack.wait_until(lambda: min(orders(stack)) >= 1000, "the mapping is in force")
     stack.wait_until_idle()

@@ -33,6 +33,7 @@ class Model(RuleBasedStateMachine):
     """One installation, and all that may happen to it."""
 
     world: World
+    since_check = 0
     steps = 0
     """Taken so far by all examples of this process."""
 
@@ -186,8 +187,10 @@ class Model(RuleBasedStateMachine):
         self.world.fair_weather()
         self._count()
 
+    @precondition(lambda self: self.since_check > 15)
     @rule()
     def check_all(self) -> None:
+        self.since_check = 0
         self.world.check_all()
         self._count()
 
@@ -203,6 +206,7 @@ class Model(RuleBasedStateMachine):
 
     def _count(self) -> None:
         self.world.judge()
+        self.since_check += 1
         type(self).steps += 1
 
 

@@ -46,7 +46,7 @@ from shared.log.sqlite_lock import FileLock
 from shared.log.sqlite_store import Store
 from shared.log.sqlite_worker import InlineWorker
 from shared.lost_records import resync_for
-from shared.mapping_file import LoadedMapping, parse_mapping
+from shared.mapping_file import LoadedMapping
 from shared.mapping_follower import MappingFollower
 from shared.pagerduty.client import PagerDutyClient
 from shared.port.client import PortClient
@@ -100,14 +100,14 @@ class Outside:
         port: Port.
         clock: The time of day.
         random: Source of chance.
-        mapping: Tells the user's mapping file.
+        mapping: Reads the user's mapping file.
     """
 
     pagerduty: PagerDutySimulator
     port: PortSimulator
     clock: WallClock
     random: Random
-    mapping: Callable[[], str]
+    mapping: Callable[[], LoadedMapping]
 
 
 class Process:
@@ -250,7 +250,7 @@ class Process:
         )
 
     async def _load_mapping(self) -> LoadedMapping:
-        return parse_mapping(self.outside.mapping(), "mapping.yaml")
+        return self.outside.mapping()
 
     def _parts(self) -> FetcherParts:
         return FetcherParts(

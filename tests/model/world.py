@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -15,7 +15,7 @@ import yaml
 
 from schemas.command import CommandType
 from schemas.run import RunResult, RunState
-from schemas.topics import ENTITIES
+from shared.mapping_file import LoadedMapping, parse_mapping
 from simulators.port.app import PortSimulator
 from simulators.port.app import create_app as create_port
 from simulators.port.catalog import EntityKey
@@ -31,6 +31,12 @@ Json = Any
 THEM = "port-ocean/github/0.1/them/exporter"
 LONGEST_QUIET_S = 6 * 3600.0
 MEMORY = Path("/dev/shm")
+
+
+@cache
+def read_mapping(name: str) -> LoadedMapping:
+    """Return what the product reads where the user has this mapping."""
+    return parse_mapping(yaml.safe_dump(MAPPINGS[name], sort_keys=False), f"{name}.yaml")
 
 
 class ServedApart(httpx.BaseTransport):
@@ -193,7 +199,7 @@ class World:
             port=self.port,
             clock=self.clock,
             random=self.random,
-            mapping=lambda: yaml.safe_dump(MAPPINGS[self.mapping], sort_keys=False),
+            mapping=lambda: read_mapping(self.mapping),
         )
         return Process(outside, self._folder / f"log{self.kills}")
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from simulators.port.blueprints import DEMO_BLUEPRINTS
 from tests.pipeline.echoing import (
     Behaviour,
     Echo,
@@ -15,12 +14,13 @@ from tests.pipeline.echoing import (
     Sent,
     as_redirect,
     echo,
+    forward,
     in_headers,
     in_html,
     in_json,
     reset,
 )
-from tests.pipeline.harness import CLIENT_ID, Ended, Stage, port, simulator
+from tests.pipeline.harness import Ended, Simulator, Stage, port, simulator
 from tests.pipeline.mappings import PAGE
 from tests.pipeline.planted import (
     CLIENT_SECRET,
@@ -105,7 +105,7 @@ class Scene:
             "OCEAN__INTEGRATION__CONFIG__WEBHOOK_TOKEN": WEBHOOK_TOKEN,
             "OCEAN__LOG__LEVEL": "debug",
             "OCEAN__HTTP__REQUEST_TIMEOUT_S": "5",
-            "OCEAN__SYNC__STALL_TIMEOUT_S": "3",
+            "OCEAN__SYNC__STALL_TIMEOUT_S": "2",
         }
 
     def run(self, *arguments: str | Path, **more: str) -> Ended:
@@ -142,22 +142,30 @@ class Scene:
         return found
 
 
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+Hosts = tuple[Simulator, Simulator, Echo, Echo, Echo]
+
+
+@pytest.fixture(scope="module")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    """Yield the simulators, what stands before each, and the proxy."""
     account = ("--account", "small", "--incidents", "60", "--requests-per-minute", "100000")
     with (
         simulator("simulators.pagerduty", "--token", TOKEN, *account) as source,
-        port(
-            tmp_path,
-            "--client-secret",
-            CLIENT_SECRET,
-            blueprints=DEMO_BLUEPRINTS,
-        ) as target,
+        port(tmp_path_factory.mktemp("port"), "--client-secret", CLIENT_SECRET) as target,
         echo(source.url) as before_source,
         echo(target.url) as before_target,
         echo() as proxy,
     ):
-        yield Scene(Stage(source, target, tmp_path), before_source, before_target, proxy)
+        yield source, target, before_source, before_target, proxy
+
+
+@pytest.fixture
+def scene(hosts: Hosts, tmp_path: Path) -> Iterator[Scene]:
+    source, target, *echoes = hosts
+    for one in echoes:
+        one.behaviour = forward
+        one.sent.clear()
+    yield Scene(Stage(source, target, tmp_path), *echoes)
 
 
 def test_what_is_searched_for_is_found_in_every_form() -> None:

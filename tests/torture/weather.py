@@ -104,7 +104,7 @@ class Weather:
     def _change_told(self, http: httpx.Client) -> None:
         account = self.account
         changes = [{"event_type": self._random.choice(TOLD)} for _ in range(self._random.randint(1, 4))]
-        if account.own_services and self._random.random() < 0.05:
+        if account.own_services and self._random.random() < 0.012:
             gone = account.own_services.pop(self._random.randrange(len(account.own_services)))
             account.deleted.add(("pagerdutyService", gone))
             changes.append({"event_type": DELETED, "id": gone})

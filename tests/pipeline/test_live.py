@@ -1,0 +1,204 @@
+"""Delivers PagerDuty's webhooks to `pagerport run`: bursts, kills, outages, lost rights."""
+
+import os
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.harness import Stage, pagerduty, port
+from tests.pipeline.live import EVERY_TYPE, Always, InPort, always, burst, count_requests, deliveries, wrong
+from tests.pipeline.mappings import SPINE
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(600)]
+DEFAULT = files("services.fetcher.defaults").joinpath("mapping.yaml").read_text(encoding="utf-8")
+CHANGED = int(os.environ.get("PAGERPORT_LIVE_OBJECTS", "250"))
+"""Objects that change while a resync runs; each costs a request, of which PagerDuty gives 960 a minute."""
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with pagerduty("--account", "small", "--incidents", "60", "--services", "20") as source:
+        deliveries(source, first_retry_s=0.3, longest_retry_s=2)
+        with port(tmp_path, blueprints=[]) as target:
+            yield Stage(source, target, tmp_path)
+
+
+def test_every_event_type_ends_as_the_right_entity_and_a_resync_finds_nothing(stage: Stage) -> None:
+    with always(stage, None) as run:
+        assert run.first_run()["state"] == "completed"
+        burst(stage.pagerduty, changes=[{"event_type": name} for name in EVERY_TYPE])
+        burst(
+            stage.pagerduty,
+            made={"count": 150, "objects": 20},
+            changes=[{"event_type": "service.deleted"}],
+            copies=2,
+            late_copies=True,
+            disorder=True,
+        )
+        state = run.until_idle()
+
+        assert wrong(stage, DEFAULT) == []
+        assert state["letters"] == []
+        assert deliveries(stage.pagerduty)["counts"].keys() == {"delivered"}
+        metrics = run.metrics()
+        received = metrics['pagerport_live_records_total{outcome="received",service="fetcher"}']
+        asked = count_requests(stage.pagerduty, "GET", "/incidents/{id}")
+        asked += count_requests(stage.pagerduty, "GET", "/services/{id}")
+        assert received == len(EVERY_TYPE) + 4 * 151
+        assert asked < received / 2
+        assert (
+            metrics['pagerport_webhooks_total{outcome="published",reason="",service="gateway"}'] == received
+        )
+        run.resync_finds_nothing()
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_resync_while_objects_change_ends_as_pagerduty_has_them(tmp_path: Path, *, is_killed: bool) -> None:
+    size = ("--incidents", str(CHANGED * 2), "--services", "40")
+    with pagerduty("--account", "small", *size) as source, port(tmp_path) as target:
+        stage = Stage(source, target, tmp_path)
+        deliveries(source, first_retry_s=0.3, longest_retry_s=2)
+        with always(stage, stage.mapping(SPINE)) as run:
+            run.first_run()
+            assert run.stage.run("resync", **run.more).code == 0
+            for seed in range(5):
+                burst(
+                    source,
+                    made={"count": CHANGED // 5, "seed": seed, "event_types": ["incident.priority_updated"]},
+                    changes=[{"event_type": "service.updated"}, {"event_type": "incident.triggered"}],
+                    disorder=True,
+                )
+                if is_killed and seed == 2:
+                    run.kill()
+                    run.start()
+            state = run.until_idle()
+
+            assert wrong(stage, SPINE) == []
+            assert state["letters"] == []
+            assert [one["state"] for one in state["last"]] == ["completed"] * len(state["last"])
+            run.resync_finds_nothing()
+
+
+def test_token_that_lost_its_rights_deletes_no_more_than_the_breaker_lets_through(stage: Stage) -> None:
+    # A service that PagerDuty does not show is gone; an incident is only not visible.
+    with always(stage, None) as run:
+        run.first_run()
+        services = set(stage.catalog()["pagerdutyService"])
+        made = burst(stage.pagerduty, changes=[{"event_type": "service.created"}] * 40)
+        run.until_idle()
+        everything = services | {one["object_id"] for one in made}
+        assert set(stage.catalog()["pagerdutyService"]) == everything
+
+        stage.pagerduty.script({"match": {"path": "/services/*"}, "action": {"status": 404}})
+        burst(
+            stage.pagerduty,
+            changes=[{"event_type": "service.updated", "id": one} for one in sorted(everything)],
+        )
+        state = run.until_idle()
+        left = set(stage.catalog()["pagerdutyService"])
+        assert len(everything) - len(left) <= 20
+
+        (held,) = [one for one in state["letters"] if one["reason"] == "delete_held"]
+        assert (held["number"], held["command"]) == (len(left), "pagerport release")
+        assert "pagerport release" in run.ready()["deletes"]["detail"]
+        assert "delete_held" in run.stage.run("status", **run.more).out
+
+        # The rights are back: what was held is asked for, and is still there.
+        stage.pagerduty.script()
+        released = run.stage.run("release", "--yes", **run.more)
+        assert released.code == 0, released
+        run.until(lambda: not run.status()["letters"], "no letter is open")
+        run.resync()
+        assert set(stage.catalog()["pagerdutyService"]) == everything
+        assert wrong(stage, DEFAULT) == []
+
+
+def test_events_wait_while_pagerduty_is_away_and_status_says_why(stage: Stage) -> None:
+    with always(stage, None) as run:
+        run.first_run()
+        stage.pagerduty.script({"match": {"path": "/incidents/*"}, "action": {"status": 502}})
+        burst(stage.pagerduty, made={"count": 30, "event_types": ["incident.acknowledged"]})
+        state = run.until(
+            lambda: (found := run.status()).get("standing", {}).get("events") and found, "status says why"
+        )
+        assert state["stages"]["events"]["lag"] > 0
+        assert "events wait: PagerDuty (HTTP 502)" in state["standing"]["events"]
+        assert "live changes: " in run.stage.run("status", **run.more).out
+
+        stage.pagerduty.script()
+        state = run.until_idle()
+        run.until(lambda: not run.status()["standing"]["events"], "nothing waits any more")
+        assert (wrong(stage, DEFAULT), state["letters"]) == ([], [])
+
+
+def test_mapping_and_button_in_port_are_picked_up(stage: Stage) -> None:
+    there = InPort(stage)
+    with always(stage, None, signed=False, OCEAN__EVENT_LISTENER__INTERVAL="1") as run:
+        run.first_run()
+        held = there.get()
+        assert (held["installationAppType"], held["changelogDestination"]) == ("pagerduty", {})
+        assert [entry["kind"] for entry in held["config"]["resources"]][:2] == [
+            "users",
+            "escalation_policies",
+        ]
+        run.until(lambda: there.status() == "completed", "Port shows it completed")
+
+        requests = len(stage.pagerduty.requests())
+        config = held["config"]
+        config["resources"][0]["port"]["entity"]["mappings"]["title"] = '.name + "!"'
+        there.edit(config)
+        run.until(lambda: all(one.endswith("!") for one in titles(stage)), "titles are as the edit says")
+        assert len(stage.pagerduty.requests()) == requests
+
+        there.press()
+        asked = run.until(
+            lambda: [one for one in run.runs() if one["asked_by"] == ["Port"] and "ended_at" in one],
+            "the button was heard",
+        )
+        assert (asked[0]["type"], asked[0]["state"]) == ("resync", "completed")
+
+        config["resources"][0]["port"]["entity"]["mappings"]["title"] = ".name +"
+        there.edit(config)
+        state = run.until(
+            lambda: (found := run.status()).get("standing", {}).get("mapping") and found, "it is refused"
+        )
+        assert "resources[0].port.entity.mappings.title" in state["standing"]["mapping"]
+        run.until(lambda: there.status() == "failed", "Port shows it failed")
+        assert "the mapping was refused" in run.said
+        assert all(one.endswith("!") for one in titles(stage))
+
+        config["resources"][0]["port"]["entity"]["mappings"]["title"] = ".name"
+        there.edit(config)
+        run.until(lambda: not any(one.endswith("!") for one in titles(stage)), "the mended one is in force")
+        run.until(lambda: there.status() == "completed", "Port shows it completed")
+        run.until(lambda: not run.status()["standing"]["mapping"], "status says that it is mended")
+
+        # The button's last press is not taken for a new one by the next process.
+        run.kill()
+        run.start()
+        run.until(run.is_up, "it answers again")
+        there.press()
+        run.until(lambda: pressed(run) == 2, "the second press was heard")
+        run.until_idle()
+        assert pressed(run) == 2
+
+
+def test_once_runs_once_and_ends_with_the_code_of_the_run(stage: Stage) -> None:
+    ended = stage.run("run", OCEAN__EVENT_LISTENER="ONCE")
+    assert ended.code == 0, ended.err
+    assert "everything the mapping asks for is in Port" in ended.out
+    held = InPort(stage).get()
+    assert (held["resyncState"]["status"], held["config"]["resources"][0]["kind"]) == ("completed", "users")
+    stage.pagerduty.script({"match": {"path": "/users"}, "action": {"status": 403}})
+    assert stage.run("run", OCEAN__EVENT_LISTENER="ONCE").code == 1
+    assert InPort(stage).status() == "failed"
+
+
+def pressed(run: Always) -> int:
+    return sum(one["asked_by"] == ["Port"] for one in run.runs())
+
+
+def titles(stage: Stage) -> list[str]:
+    return [str(entity["title"]) for entity in stage.catalog()["pagerdutyUser"].values()]
