@@ -45,4 +45,8 @@ def read_command(record: Record) -> tuple[str, Command]:
     """
     if record.value is None or not record.key:
         raise ValueError("a command has a key and a value")
+    for name, value in record.headers:
+        if value is None:
+            raise ValueError(f"the header {name} has no value")
+        value.decode()
     return record.key.decode(), Command.model_validate_json(record.value)

@@ -120,7 +120,7 @@ def _with_fields(made: Made, entry: EntryPlan, row: Row, omitted: frozenset[int]
         elif type(template) is dict:
             query = None if omitted else _search(template, row)
             if query is not None:
-                values[part, name] = query
+                values[part, name] = _finding(query)
                 continue
         result = row[template] if type(template) is int and template not in omitted else None
         omits[part, name] = entry, template, result
@@ -236,6 +236,20 @@ def _searches_null(query: Json) -> bool:
     if "rules" in query:
         return any(_searches_null(rule) for rule in query["rules"])
     return query["value"] is None
+
+
+def _finding(query: Json) -> Json:
+    """Return what a search of a relation or team can find; None: nothing.
+
+    To Port a null would be found in every entity that lacks the property.
+    """
+    if "rules" not in query:
+        return None if query["value"] is None else query
+    rules = [_finding(rule) for rule in query["rules"]]
+    found = [rule for rule in rules if rule is not None]
+    if not found or (query["combinator"] == "and" and len(found) < len(rules)):
+        return None
+    return {**query, "rules": found}
 
 
 def _text_or_list(value: Json) -> Json:

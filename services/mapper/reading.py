@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from schemas.headers import PREFIX, Operation, RecordHeaders
-from schemas.versions import SCHEMA_VERSION
+from schemas.versions import SCHEMA_VERSION, newer_version
 from services.mapper.mapped import RawObject
 from shared.log.interface import Record
 
@@ -37,9 +37,9 @@ def read_record(record: Record) -> Readable | Unreadable | Newer:
 
     A null value is read as a delete of which only the object's id is known.
     """
-    version = _header(record, "schemaversion")
-    if version.isdigit() and int(version) > SCHEMA_VERSION:
-        return Newer(int(version))
+    newer = newer_version(_header(record, "schemaversion"))
+    if newer is not None:
+        return Newer(newer)
     try:
         headers = RecordHeaders.decode(record.headers)
         object_id = (record.key or b"").decode()
@@ -47,6 +47,8 @@ def read_record(record: Record) -> Readable | Unreadable | Newer:
         says = " ".join(str(error).split())
         key = (record.key or b"").decode("utf-8", "replace")
         return Unreadable(f"key or headers cannot be read: {says}", key, _header(record, "runid"))
+    if headers.schemaversion > SCHEMA_VERSION:
+        return Newer(headers.schemaversion)
     if not object_id:
         return Unreadable("the record has no key", "", headers.runid)
     return Readable(

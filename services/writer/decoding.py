@@ -76,6 +76,9 @@ def decode(index: int, record: Record) -> Change | Unreadable | Newer:
     run_id, kind = headers.run_id, headers.kind
     if headers.version > SCHEMA_VERSION:
         return Newer(headers.version)
+    if not record.key:
+        # Nothing keeps it in order with the other changes of its entity.
+        return Unreadable("the record has no key", run_id, kind)
     if record.value is None:
         return _tombstone(index, record, headers)
     try:
@@ -216,7 +219,12 @@ def _headers(record: Record) -> _Headers:
     found = {name.removeprefix(PREFIX): value for name, value in record.headers if name.startswith(PREFIX)}
     origin = _ORIGINS.get(found.get("origin") or b"")
     version = found.get("schemaversion") or b""
-    is_plain = all(found.get(name) for name in _REQUIRED_HEADERS) and "confirmed" not in found
+    is_plain = (
+        all(found.get(name) for name in _REQUIRED_HEADERS)
+        and "confirmed" not in found
+        # What is not read here must be readable all the same.
+        and all(value is not None and value.isascii() for value in found.values())
+    )
     if origin is None or not version.isdigit() or not is_plain:
         headers = RecordHeaders.decode(record.headers)
         return _Headers(headers.schemaversion, headers.origin, headers.runid, headers.kind, headers.confirmed)

@@ -87,10 +87,13 @@ def secure_kafka() -> Iterator[SecureKafka]:
         yield SecureKafka(server, certificates)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say at the end what was not tested."""
-    texts = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
-    reasons = [text.partition(_WHY)[2].rstrip("')") for text in texts if _WHY in text]
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """Say at the end, below pytest's own summary, what was not tested."""
+    yield
+    # Where, and why.
+    texts = [str(report.longrepr[-1]) for report in terminalreporter.stats.get("skipped", ())]
+    reasons = [text.partition(_WHY)[2] for text in texts if _WHY in text]
     if reasons:
         whys = "; ".join(sorted(set(reasons)))
         terminalreporter.write_line(

@@ -1,12 +1,14 @@
 """Lets hypothesis play PagerDuty's users, the user of the mapping, the operator, the weather and death."""
 
-from typing import Any
+from collections import Counter
+from typing import Any, ClassVar
 
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from schemas.command import CommandType
+from schemas.outcome import Reason
 from tests.model.account import KINDS
 from tests.model.mapping_texts import MAPPINGS
 from tests.model.world import World
@@ -22,6 +24,18 @@ PATHS = {
     "incidents": "/incidents(/.*)?",
 }
 EMPTY: dict[str, Json] = {"limit": 100, "offset": 0, "total": 0, "more": False}
+TROUBLES: list[Json] = [
+    {},
+    {"status": 403},
+    {"status": 404},
+    {"status": 500},
+    {"short_rows": 1},
+    {"short_rows": 3},
+    {"empty": True},
+    {"shift": 1},
+    {"shift": -1},
+]
+"""What may happen to a list; the first one: it is empty."""
 
 
 def _on(path: str, times: int | None, after: int = 0, method: str | None = None, **action: Json) -> Json:
@@ -36,6 +50,8 @@ class Model(RuleBasedStateMachine):
     since_check = 0
     steps = 0
     """Taken so far by all examples of this process."""
+    counts: ClassVar[Counter[str]] = Counter()
+    """What happened in them."""
 
     @initialize(seed=st.integers(0, 2**16), mapping=st.sampled_from(sorted(MAPPINGS)), pages=st.integers(0, 5))
     def begin(self, seed: int, mapping: str, pages: int) -> None:
@@ -86,6 +102,37 @@ class Model(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(KINDS))
     def resync_kind(self, kind: str) -> None:
         self.world.command(CommandType.RESYNC, kind)
+        self._count()
+
+    @rule(
+        kind=st.sampled_from(KINDS),
+        gone=st.integers(0, 3),
+        trouble=st.sampled_from(TROUBLES),
+        after=st.integers(0, 2),
+        times=st.integers(1, 4),
+        command=st.sampled_from([CommandType.RESYNC, CommandType.RESYNC, CommandType.REPLAY]),
+        kills=st.booleans(),
+    )
+    def run_in_trouble(
+        self, kind: str, gone: int, trouble: Json, after: int, times: int, command: CommandType, kills: bool
+    ) -> None:
+        """Out of quiet: some objects go, and what looks for them is misled."""
+        world = self.world
+        world.fair_weather()
+        world.until_quiet()
+        for _ in range(gone):
+            ids = world.account.ids(kind)
+            if ids:
+                world.account.delete(kind, world.random.choice(ids))
+        world.changed()
+        path = PATHS[kind] if "status" in trouble else f"/{kind}"
+        body = {"body": {kind: [], **EMPTY}} if trouble == {} else {}
+        world.trouble("pagerduty", _on(path, times, after, **trouble, **body))
+        world.command(command)
+        if kills:
+            world.take_steps(world.random.randrange(400))
+            world.kill()
+        world.pass_time(400.0)
         self._count()
 
     @rule(pick=picks)
@@ -174,6 +221,7 @@ class Model(RuleBasedStateMachine):
     @rule(index=st.integers(0, 3))
     def item_is_refused(self, index: int) -> None:
         failed = {"index": index, "statusCode": 422, "message": "refused by the script"}
+        self.world.causes.add(Reason.REFUSED)
         self.world.trouble("port", _on(".*/entities/bulk", 1, method="POST", fail_item=failed))
         self._count()
 
@@ -185,6 +233,7 @@ class Model(RuleBasedStateMachine):
     @rule()
     def fair_weather(self) -> None:
         self.world.fair_weather()
+        self.world.until_quiet()
         self._count()
 
     @precondition(lambda self: self.since_check > 15)
@@ -198,14 +247,17 @@ class Model(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         with self.world:
-            self.world.check_all()
+            try:
+                self.world.check_all()
+            finally:
+                self.counts.update(self.world.counts)
 
     def _changed(self) -> None:
         self.world.changed()
         self._count()
 
     def _count(self) -> None:
-        self.world.judge()
+        self.world.take_steps(self.world.random.choice((0, 0, 20, 150)))
         self.since_check += 1
         type(self).steps += 1
 

@@ -54,8 +54,9 @@ INCIDENTS = _entry(
 )
 
 
-def _mapping(*entries: Json, creates_missing: bool = True) -> Json:
+def _mapping(*entries: Json, creates_missing: bool = True, merges: bool = True) -> Json:
     return {
+        "enableMergeEntity": merges,
         "createMissingRelatedEntities": creates_missing,
         "deleteDependentEntities": False,
         "entityDeletionThreshold": 1,
@@ -93,9 +94,11 @@ MAPPINGS: dict[str, Json] = {
     "twice": _mapping(
         _entry("users", "user", query='.role != "observer"', properties={"name": ".name"}),
         _entry("users", "user", query='.role != "admin"', title=".name", properties={"role": ".role"}),
-        _entry("users", FOREIGN, relations={"user": ".id"}),
         POLICIES,
+        # What an entry gave that does not take the object any more goes only where whole entities are put.
+        merges=False,
     ),
+    "annotating": _mapping(_entry("users", FOREIGN, relations={"user": ".id"}), USERS, POLICIES),
     "strict": _mapping(INCIDENTS, SERVICES, POLICIES, USERS, creates_missing=False),
     "enriched": _mapping(
         _entry(

@@ -3,7 +3,8 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -14,6 +15,7 @@ import httpx
 import yaml
 
 from schemas.command import CommandType
+from schemas.outcome import Reason
 from schemas.run import RunResult, RunState
 from shared.mapping_file import LoadedMapping, parse_mapping
 from simulators.port.app import PortSimulator
@@ -64,6 +66,8 @@ class World:
 
     Attributes:
         wrong: Deletes of entities that were valid all the time.
+        causes: Reasons for dead letters that were given so far.
+        counts: What happened.
         steady: Entities that were valid at every moment since nothing was left to do.
     """
 
@@ -75,6 +79,8 @@ class World:
         self.port: PortSimulator = create_port(blueprints=BLUEPRINTS, now=self.clock.now)
         self.mapping = mapping
         self.kills = 0
+        self.counts: Counter[str] = Counter()
+        self.causes: set[Reason] = set()
         self.wrong: list[str] = []
         self._runner = asyncio.Runner()
         self._http = httpx.Client(
@@ -86,9 +92,10 @@ class World:
         self.faults: dict[str, list[Json]] = {"pagerduty": [], "port": []}
         self.lost = 0.0
         self.foreign: set[EntityKey] = set()
+        self._counted: set[str] = set()
         self.plant(FOREIGN, *self.account.ids("users"))
-        self.valid = self._expected()
         self.steady: frozenset[EntityKey] = frozenset()
+        self.use(mapping)
         self._watch_deletes()
         self.process = self._new_process()
         self.do(self.process.start())
@@ -113,12 +120,14 @@ class World:
 
     def changed(self) -> None:
         """Take note that PagerDuty, or the mapping, is another now."""
-        self.valid = self._expected()
+        self.valid: Mapping[EntityKey, Expected] = self._expected()
         self.steady &= self.valid.keys()
 
     def use(self, mapping: str) -> None:
         """Let the user edit his mapping file."""
         self.mapping = mapping
+        if mapping == "failing":
+            self.causes.add(Reason.SELECTOR_ERROR)
         self.changed()
 
     def plant(self, blueprint: str, *identifiers: str) -> None:
@@ -141,6 +150,7 @@ class World:
 
     def trouble(self, host: str, *rules: Json) -> None:
         """Add rules to a simulator's script."""
+        self.causes.add(Reason.RETRIES_EXHAUSTED)
         self.faults[host] += rules
         self._script(host)
 
@@ -155,6 +165,7 @@ class World:
     def lose(self, share: float) -> None:
         """Let this share of the requests never arrive, and as many answers."""
         self.lost = share
+        self.causes.add(Reason.RETRIES_EXHAUSTED)
         self._lose()
 
     def _lose(self) -> None:
@@ -185,6 +196,8 @@ class World:
         """Kill the process and start another one on the file that it leaves."""
         before = self.process
         self.kills += 1
+        self.counts["kills"] += 1
+        self.counts["kills in the middle of something"] += not self.do(before.is_idle())
         self.process = self._new_process()
         self.do(before.kill(self.process.path))
         for one in self._folder.glob(f"{before.path.name}*"):
@@ -251,8 +264,33 @@ class World:
         if not orphans:
             assert before == after, "a resync after which nothing had changed wrote"
         self.judge()
+        self._check_letters(orphans)
+        self._count_runs()
         self.account.simulator.log.clear()
         self.port.log.clear()
+
+    def _check_letters(self, orphans: Collection[str]) -> None:
+        """Compare the open dead letters with what there was to fail."""
+        # Those that may heal are asked for every five minutes.
+        self.do(asyncio.sleep(1000))
+        self.until_quiet()
+        kinds = {entry["kind"] for entry in MAPPINGS[self.mapping]["resources"]}
+        for one in self.do(self.process.letters()):
+            assert one.letter is not None, one
+            for failure in one.letter.failures:
+                self.counts[f"open letters {failure.reason}"] += 1
+                is_orphan = one.letter.object_id in orphans or one.letter.kind not in kinds
+                is_caused = failure.reason in self.causes
+                if failure.reason is Reason.RELATION_TARGET_MISSING:
+                    is_caused = is_orphan
+                assert is_caused, one
+
+    def _count_runs(self) -> None:
+        for run in self.process.runs.runs:
+            if run.run_id not in self._counted:
+                self._counted.add(run.run_id)
+                self.counts[f"{run.type} {run.state}"] += 1
+                self.counts["attempts"] += run.attempt
 
     def differences(self, aside: Iterable[EntityKey] = ()) -> list[str]:
         """Compare what Port holds with what the oracle makes of the account, property by property."""
@@ -267,6 +305,9 @@ class World:
     def may_stay(self, key: EntityKey) -> bool:
         """Tell whether an entity that nothing makes may be there all the same."""
         blueprint, identifier = key
+        # A sweep takes nothing along: what somebody points at stays, and the run says so.
+        if self.port.catalog.dependents(key):
+            return True
         if key in self.foreign or blueprint == FOREIGN:
             return True
         # Blueprints that the mapping does not name are not looked after.
@@ -306,6 +347,8 @@ class World:
 
         def watched(keys: Iterable[EntityKey]) -> None:
             doomed = list(keys)
+            self.counts["deletes"] += len(doomed)
+            self.counts["entities that must not be deleted, at a delete"] += len(self.steady)
             for key in doomed:
                 if key in self.steady:
                     self.wrong.append(f"{self.clock.now()}: {'/'.join(key)} was valid and is deleted")

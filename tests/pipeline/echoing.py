@@ -12,7 +12,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-_OF_THE_HOP = {"connection", "transfer-encoding", "content-length", "proxy-authorization", "host", "keep-alive"}
+_OF_THE_HOP = {
+    "connection",
+    "transfer-encoding",
+    "content-length",
+    "proxy-authorization",
+    "host",
+    "keep-alive",
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,9 @@ class Sent:
     @property
     def secrets(self) -> str:
         """Return all that is confidential in it, as a host that means well quotes it in an error."""
-        own = (value for name, value in self.headers if name.lower() in {"authorization", "proxy-authorization"})
+        own = (
+            value for name, value in self.headers if name.lower() in {"authorization", "proxy-authorization"}
+        )
         return " ".join([*own, self.body.decode("utf-8", "replace")])
 
     @property
@@ -82,7 +91,9 @@ def in_json(status: int) -> Behaviour:
 def in_html(status: int) -> Behaviour:
     """Quote the request in a page, as a proxy does that shows what it was sent."""
     return lambda sent: Said(
-        status, f"<html><pre>{sent.quoted}</pre></html>", {"content-type": f"text/html; x={sent.secrets[:80]}"}
+        status,
+        f"<html><pre>{sent.quoted}</pre></html>",
+        {"content-type": f"text/html; x={sent.secrets[:80]}"},
     )
 
 
@@ -91,7 +102,7 @@ def in_headers(status: int) -> Behaviour:
 
     def say(sent: Sent) -> Said:
         credentials = sent.header("authorization") or "none"
-        ids = {name: (credentials + " ") * 6 for name in ("x-request-id", "x-trace-id", "content-type")}
+        ids = dict.fromkeys(("x-request-id", "x-trace-id", "content-type"), (credentials + " ") * 6)
         return Said(status, {}, {**ids, "retry-after": credentials}, reason=credentials)
 
     return say

@@ -29,14 +29,9 @@ def test_every_event_type_ends_as_the_right_entity_and_a_resync_finds_nothing(st
     with always(stage, None) as run:
         assert run.first_run()["state"] == "completed"
         burst(stage.pagerduty, changes=[{"event_type": name} for name in EVERY_TYPE])
-        burst(
-            stage.pagerduty,
-            made={"count": 150, "objects": 20},
-            changes=[{"event_type": "service.deleted"}],
-            copies=2,
-            late_copies=True,
-            disorder=True,
-        )
+        awry = {"copies": 2, "late_copies": True, "disorder": True}
+        burst(stage.pagerduty, made={"count": 150, "objects": 20}, **awry)
+        burst(stage.pagerduty, changes=[{"event_type": "service.deleted"}], **awry)
         state = run.until_idle()
 
         assert wrong(stage, DEFAULT) == []

@@ -1,12 +1,20 @@
 """No secret leaves the program but where it must: whatever fails, everything it has produced is searched."""
 
+import hmac
 import re
-from collections.abc import Iterator
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+import orjson
 import pytest
 
+from shared.webhook_token import WebhookToken
 from tests.pipeline.echoing import (
     Behaviour,
     Echo,
@@ -20,7 +28,8 @@ from tests.pipeline.echoing import (
     in_json,
     reset,
 )
-from tests.pipeline.harness import Ended, Simulator, Stage, port, simulator
+from tests.pipeline.every_command import ALWAYS_ON, all_names, every_command, names
+from tests.pipeline.harness import PATIENCE_S, PROGRAM, Ended, Simulator, Stage, port, simulator
 from tests.pipeline.mappings import PAGE
 from tests.pipeline.planted import (
     CLIENT_SECRET,
@@ -79,7 +88,13 @@ def items_in_json(sent: Sent) -> Said:
     """Refuse the entities of a bulk one by one, each time with the whole request quoted."""
     count = sent.body.count(b'"blueprint"') or 20
     errors = [
-        {"identifier": sent.quoted, "index": index, "statusCode": 422, "error": sent.quoted, "message": sent.quoted}
+        {
+            "identifier": sent.quoted,
+            "index": index,
+            "statusCode": 422,
+            "error": sent.quoted,
+            "message": sent.quoted,
+        }
         for index in range(count)
     ]
     return Said(207, {"ok": True, "entities": [], "errors": errors})
@@ -261,4 +276,145 @@ def test_proxy_address_that_is_wrong_is_exit_2_and_not_quoted(scene: Scene, sche
     ended = scene.run("sync", HTTP_PROXY=address, HTTPS_PROXY=address)
     assert (ended.code, "HTTP_PROXY" in ended.err) == (2, True), ended.err
     assert "pX4" not in ended.err
+    assert scene.leaks() == []
+
+
+def test_every_command_is_tried() -> None:
+    assert names(every_command("m", webhook_url="u")) | ALWAYS_ON == all_names()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@contextmanager
+def always_on(scene: Scene, mapping: Path) -> Iterator[str]:
+    """Have the program run, with webhooks; gives its address. What it says is kept."""
+    http_port = free_port()
+    url = f"http://127.0.0.1:{http_port}"
+    more = {
+        "OCEAN__HTTP__HOST": "127.0.0.1",
+        "OCEAN__HTTP__PORT": str(http_port),
+        "OCEAN__BASE_URL": url,
+        "OCEAN__EVENT_LISTENER__INTERVAL": "1",
+    }
+    said = scene.stage.folder / "run.log"
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            [PROGRAM, "--debug", "run", "--mapping", mapping],
+            env=scene.stage.environment(**scene.environment(), **more),
+            cwd=scene.stage.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        until(lambda: process.poll() is not None or is_up(url))
+        assert process.poll() is None, said.read_text()
+        yield url
+        assert process.poll() is None, said.read_text()
+        scene.produced += [(f"process {pid} {part}", text) for pid, part, text in workers(process.pid)]
+        process.terminate()
+        assert process.wait(30) == 0, said.read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def until(is_so: Callable[[], object]) -> None:
+    give_up_s = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < give_up_s, "it never became so"
+        time.sleep(0.1)
+
+
+def is_up(url: str) -> bool:
+    with suppress(httpx.TransportError):
+        return httpx.get(f"{url}/health/live").status_code == 200
+    return False
+
+
+def workers(pid: int) -> list[tuple[int, str, bytes]]:
+    """Return command line and environment of the processes below one, and the command line of itself."""
+    below = [
+        int(status.parent.name) for status in Path("/proc").glob("[0-9]*/stat") if _parent(status) == pid
+    ]
+    assert below, "there are no JQ workers"
+    found = [(pid, "cmdline", Path(f"/proc/{pid}/cmdline").read_bytes())]
+    for one in below:
+        found += [(one, part, Path(f"/proc/{one}/{part}").read_bytes()) for part in ("cmdline", "environ")]
+    return found
+
+
+def _parent(status: Path) -> int:
+    with suppress(OSError):
+        return int(status.read_text().rpartition(")")[2].split()[1])
+    return -1
+
+
+def deliver(url: str, body: bytes, secret: str = WEBHOOK_SECRET, **headers: str) -> int:
+    """Deliver an event as PagerDuty does, with all that proves who sends it, and more."""
+    token = installation_token(WEBHOOK_TOKEN)
+    signature = hmac.new(secret.encode(), body, "sha256").hexdigest()
+    sent = {
+        "x-pagerduty-signature": f"v1={signature}",
+        token.header: token.value,
+        "authorization": f"Bearer {TOKEN}",
+        "cookie": f"session={CLIENT_SECRET}",
+        **headers,
+    }
+    return httpx.post(f"{url}/integration/webhook", content=body, headers=sent, timeout=30).status_code
+
+
+def installation_token(value: str) -> WebhookToken:
+    return WebhookToken(value)
+
+
+def event(event_type: str, object_id: str) -> bytes:
+    kind = event_type.partition(".")[0]
+    data = {"id": object_id, "type": kind, "summary": "x"}
+    said = {"id": f"E{object_id}", "event_type": event_type, "resource_type": kind, "data": data}
+    return orjson.dumps({"event": {**said, "occurred_at": "2026-01-01T00:00:00Z"}})
+
+
+def shown(scene: Scene, url: str) -> None:
+    """Keep what the endpoints show."""
+    for path in ("/metrics", "/health/ready", "/health/live", "/asyncapi"):
+        answer = httpx.get(url + path)
+        scene.produced.append((f"{path} {answer.status_code}", answer.text))
+
+
+def test_installation_in_which_everything_fails_tells_no_secret(scene: Scene) -> None:
+    mapping = scene.stage.mapping(SPYING)
+    scene.pagerduty.behaviour = at("/webhook_subscriptions", in_json(400))
+    scene.port.behaviour = at(".*/entities/bulk", items_in_json)
+    with always_on(scene, mapping) as url:
+        until(lambda: '"ended_at"' in scene.run("runs", "--json").out)
+        shown(scene, url)
+        scene.pagerduty.behaviour = either(at("/(users|teams)/.*", in_json(400)), at("/.*", in_json(403)))
+        assert deliver(url, event("service.updated", "PNOBODY")) == 202
+        assert deliver(url, event("service.updated", "P2"), secret="wrong") == 202, "its token is right"
+        assert deliver(url, b"\xff{", OLD_WEBHOOK_SECRET) == 202
+        scene.port.behaviour = at("/v1/(?!auth).*", in_json(401))
+        shown(scene, url)
+        lines = every_command(str(mapping), webhook_url=url)
+        for number, line in enumerate(lines):
+            # Each command meets another way to fail.
+            scene.pagerduty.behaviour = (in_json(403), in_html(502), in_json(401), reset, in_headers(400))[
+                number % 5
+            ]
+            scene.port.behaviour = (in_json(422), in_headers(403), reset, in_json(500), in_json(401))[
+                number % 5
+            ]
+            ended = scene.run(*line)
+            assert "unexpected" not in ended.err, (line, ended.err)
+        # And a mapping that is broken where it names the environment.
+        mapping.write_text(
+            SPYING.replace("identifier: .id\n", "identifier: '$ENV.OCEAN__PORT__CLIENT_SECRET | ('\n")
+        )
+        until(lambda: "OCEAN__PORT__CLIENT_SECRET" in scene.run("status").out)
+        shown(scene, url)
+    assert len(scene.proxy.sent) == 0
     assert scene.leaks() == []

@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     finally:
         print(f"{Model.steps} steps in {time.monotonic() - began_s:.0f} s", flush=True)
+        for what, number in sorted(Model.counts.items()):
+            print(f"{number:8} {what}")
     print("everything held")
     return 0
 

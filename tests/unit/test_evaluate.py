@@ -290,8 +290,38 @@ def test_what_a_search_identifier_relation_and_team_become() -> None:
     dumped = change.model_dump(mode="json")
     assert dumped["identifier"] == expected
     assert dumped["team"]["rules"][0]["value"] == 1.5
-    assert dumped["relations"]["r"]["rules"][0]["value"] is None
+    assert dumped["relations"]["r"] is None
     assert change.omits == ("relations.s",)
+
+
+def a_search(combinator: str, *rules: Json) -> Json:
+    return {"combinator": f'"{combinator}"', "rules": list(rules)}
+
+
+def a_rule(name: str, value: str) -> Json:
+    return {"property": f'"{name}"', "operator": '"="', "value": value}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (a_search("and", a_rule("a", ".gone")), None),
+        (a_search("and", a_rule("a", ".id"), a_rule("b", ".gone")), None),
+        (a_search("or", a_rule("a", ".gone"), a_rule("b", ".gone")), None),
+        (a_search("or", a_rule("a", ".id"), a_rule("b", ".gone")), ["I1"]),
+        (a_search("and", a_search("or", a_rule("a", ".gone")), a_rule("b", ".id")), None),
+        (a_search("or", a_search("and", a_rule("a", ".gone")), a_rule("b", ".id")), ["I1"]),
+        (a_search("and", a_rule("a", "false")), [False]),
+        (a_search("and", a_rule("a", "[null]")), [[None]]),
+    ],
+)
+def test_a_search_for_null_finds_nothing(query: Json, found: list[Json] | None) -> None:
+    mapped = map_one(a_raw({"id": "I1"}), an_entry(relations={"r": query}, team=query))
+
+    change = only(mapped).model_dump(mode="json")
+    assert mapped.failures == []
+    for searched in (change["relations"]["r"], change["team"]):
+        assert (searched and [rule["value"] for rule in searched["rules"]]) == found
 
 
 @pytest.mark.parametrize(
@@ -576,6 +606,10 @@ def test_a_deleted_object_takes_no_entity_along_that_others_make_or_that_it_only
         (b"3", "the value is a int, not an object"),
         (b"[" * 200_000, "the value is not JSON: the text ends within a value"),
         (b"[" * 5_000 + b"]" * 5_000, "the value is not JSON: a value is nested deeper than 200 levels"),
+        (
+            b'{"id": "I1", "a": ' + b"[" * 300 + b"]" * 300 + b"}",
+            "the value cannot be passed on: it is nested deeper than 200 levels",
+        ),
     ],
 )
 def test_a_value_that_is_no_object_is_unreadable(body: bytes, says: str) -> None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from schemas.headers import PREFIX, RecordHeaders
 from schemas.outcome import Reason
 from schemas.refresh_request import REFRESH_TYPE, RefreshCause, RefreshRequest
-from schemas.versions import SCHEMA_VERSION
+from schemas.versions import SCHEMA_VERSION, newer_version
 from schemas.webhook_event import EVENT_KINDS, PING, WEBHOOK_TYPE, event_of, object_id_of
 from shared.kinds import KINDS
 from shared.log.interface import Record
@@ -79,13 +79,17 @@ Read = Trigger | Ignored | Unreadable | Newer
 
 def read_trigger(record: Record) -> Read:
     """Return what a record asks for. Nothing of it is trusted."""
-    version = _header(record, "schemaversion")
-    if version.isdigit() and int(version) > SCHEMA_VERSION:
-        return Newer(int(version))
+    newer = newer_version(_header(record, "schemaversion"))
+    if newer is not None:
+        return Newer(newer)
     try:
         headers = RecordHeaders.decode(record.headers)
     except ValueError as error:
         return Unreadable(Reason.UNREADABLE, f"headers cannot be read: {' '.join(str(error).split())}")
+    if headers.schemaversion > SCHEMA_VERSION:
+        return Newer(headers.schemaversion)
+    if not record.key:
+        return Unreadable(Reason.UNREADABLE, "the record has no key")
     if record.value is None:
         return Unreadable(Reason.UNREADABLE, "the record has no value")
     if headers.type == REFRESH_TYPE:
