@@ -1,12 +1,8 @@
 """Opens the JQ engine that a setting names."""
 
-from importlib.util import find_spec
-
 from shared.errors import ConfigurationError
-from shared.jq_choice import JqEngine
+from shared.jq_choice import JqEngine, installed_engine
 from shared.jq_engine import Engine, LibjqEngine
-
-_PYJQ_MODULE = "_pyjq"
 
 
 def require_engine(name: JqEngine) -> None:
@@ -15,11 +11,10 @@ def require_engine(name: JqEngine) -> None:
     Raises:
         ConfigurationError: It is not.
     """
-    if name is JqEngine.PYJQ and find_spec(_PYJQ_MODULE) is None:
-        raise ConfigurationError(
-            "OCEAN__MAPPER__ENGINE: pyjq is not installed; unset it, or install pagerport[pyjq]: with Python"
-            " 3.11, a C compiler, make, autoconf, automake, libtool, flex and bison (docs/mapping-engine.md)"
-        )
+    try:
+        installed_engine(name)
+    except ValueError as error:
+        raise ConfigurationError(f"OCEAN__MAPPER__ENGINE: '{name}' {error}") from None
 
 
 def open_engine(name: JqEngine) -> Engine:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -12,7 +12,7 @@ from pydantic_settings import (
 )
 
 from shared.http.proxies import proxy_secrets
-from shared.jq_choice import JqEngine
+from shared.jq_choice import JqEngine, installed_engine
 from shared.settings.choices import (
     Deletes,
     EventListenerType,
@@ -272,6 +272,7 @@ class MapperSettings(_Group):
     engine: Annotated[
         JqEngine,
         LowerCase,
+        AfterValidator(installed_engine),
         Field(description="`libjq` (jq 1.8), or `pyjq` (jq 1.5; see docs/mapping-engine.md)."),
     ] = JqEngine.LIBJQ
 

@@ -1,7 +1,7 @@
 """What release 0.1 wrote, frozen byte for byte: later releases read it as it was meant.
 
-`records.json` holds a record of each kind, `log.db.gz` the file of a `pagerport run` that synced, took two events
-and a refresh, and replayed. Neither is ever made anew: what a later release writes is frozen beside them.
+`records.json` holds a record of each kind, `log.db.gz` the file of a `pagerport run` that synced, took two
+events and a refresh, and replayed. Neither is made anew: what a later release writes is frozen beside them.
 """
 
 import base64
@@ -16,6 +16,7 @@ import pytest
 
 from schemas.command import Command, CommandType
 from schemas.outcome import Reason
+from schemas.refresh_request import RefreshCause
 from schemas.topics import COMMANDS, ENTITIES, MAPPING, RUNS, WEBHOOKS, raw_topic
 from services.fetcher.hydration.triggers import Trigger, read_trigger
 from services.mapper.reading import Readable, read_record
@@ -29,7 +30,6 @@ from shared.log.interface import Log, Record, Subscription, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.mapping_topic import MappingRecords
 from shared.progress import Progress
-from shared.refresh_requests import RefreshCause
 from shared.runs_topic import RunRecords
 
 FROZEN = Path(__file__).parents[1] / "fixtures" / "release_0_1"
@@ -112,7 +112,7 @@ def test_mapping_topic_is_read_by_everybody() -> None:
 def test_dead_letter_is_read_by_the_command_line() -> None:
     record = frozen(f"dlq.{INCIDENTS}")
     letter, original = read_dead_letter(record), original_record(record)
-    assert [failure.reason for failure in letter.failures] == [Reason.NULL_IDENTIFIER]
+    assert [failure.reason for failure in letter.failures] == [Reason.IDENTIFIER_NULL]
     assert (letter.topic, letter.kind, letter.object_id) == (INCIDENTS, "incidents", "QOGF9FJ0U6HSXZ")
     assert original.key == b"QOGF9FJ0U6HSXZ"
     assert orjson.loads(original.value or b"")["id"] == "QOGF9FJ0U6HSXZ"
@@ -122,7 +122,7 @@ def test_dead_letter_is_read_by_the_command_line() -> None:
 async def log(tmp_path: Path) -> AsyncIterator[Log]:
     file = tmp_path / "log.db"
     file.write_bytes(gzip.decompress((FROZEN / "log.db.gz").read_bytes()))
-    log = await SqliteLog.open(file, durable=True)
+    log = await SqliteLog.open(file, durable=True, consuming=True)
     yield log
     await log.close()
 
@@ -135,7 +135,7 @@ async def test_log_file_is_read_and_gone_on_with(log: Log) -> None:
         ("replay", "completed_with_failures", 2),
     ]
     letters = await read_letters(log)
-    assert {letter.reasons for letter in letters} == {frozenset({Reason.NULL_IDENTIFIER})}
+    assert {letter.reasons for letter in letters} == {frozenset({Reason.IDENTIFIER_NULL})}
     for group, topics in (
         (FETCHER_GROUP, Subscription.to(COMMANDS.name, WEBHOOKS.name)),
         (MAPPER_GROUP, Subscription.to(INCIDENTS, SERVICES)),

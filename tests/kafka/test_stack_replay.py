@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from collections.abc import Iterator
 
 import orjson
@@ -18,9 +19,13 @@ from tests.kafka.installation import MAPPING, installation
 from tests.kafka.stack import Stack
 from tests.torture.verdict import read_writes
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(1200)]
 INCIDENTS = raw_topic("incidents")
-VERSIONS = 10
+RECORDS = int(os.environ.get("PAGERPORT_TEST_REPLAY", "2400"))
+"""Raw records to be replayed; `make torture` takes 50 000."""
+OBJECTS = max(200, RECORDS // 50)
+VERSIONS = RECORDS // OBJECTS
+PATIENCE_S = 60.0 + RECORDS / 100
 
 
 @pytest.fixture
@@ -30,7 +35,7 @@ def stack(kafka_servers: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         if one["identifier"] == "pagerdutyIncident":
             one["schema"]["properties"]["order"] = {"type": "number", "title": "Order"}
     folder = tmp_path_factory.mktemp("replay")
-    with installation(folder, kafka_servers, "--incidents", "200", blueprints=blueprints) as stack:
+    with installation(folder, kafka_servers, "--incidents", str(OBJECTS), blueprints=blueprints) as stack:
         yield stack
 
 
@@ -58,7 +63,7 @@ async def add_versions(stack: Stack) -> int:
 
 def numbered(generation: int) -> str:
     """Return a mapping of which each entity says by what version of it, and of which of its object, it is."""
-    slow = "([range(3000)] | add | . - .)"
+    slow = "([range(500)] | add | . - .)"
     order = f"({generation * 1000} + (.number // 0)) + {slow}"
     return MAPPING.replace("urgency: .urgency", f"urgency: .urgency\n            order: {order}")
 
@@ -81,26 +86,26 @@ async def test_mappers_come_and_go_and_mappings_change_during_a_replay(stack: St
     stack.wait_until_idle()
     number = await add_versions(stack)
     newest = 1000 + VERSIONS
-    stack.wait_until(lambda: orders(stack) == [newest] * number, "all versions have come")
+    stack.wait_until(lambda: orders(stack) == [newest] * number, "all have come", timeout_s=PATIENCE_S)
     requests = len(stack.stage.pagerduty.requests())
 
+    second = stack.start("mapper", 2)
+    stack.wait_until(second.is_healthy, "the second mapper is healthy", second)
     change_mapping(stack, 2)
     stack.wait_until(lambda: max(orders(stack)) >= 2000, "the replay has begun")
-    stack.start("mapper", 2)
-    stack.start("mapper", 3)
-    for name in ("mapper-2", "mapper-3"):
-        process = stack.processes[name]
-        stack.wait_until(process.is_healthy, f"{name} is healthy", process)
+    third = stack.start("mapper", 3)
+    stack.wait_until(third.is_healthy, "the third mapper is healthy", third)
     stack.processes["mapper-1"].kill()
-    assert stack.processes["mapper-2"].stop() == 0
-    stack.wait_until(lambda: orders(stack) == [2000 + VERSIONS] * number, "the replay is over")
+    assert second.stop() == 0
+    stack.wait_until(lambda: orders(stack) == [2000 + VERSIONS] * number, "it is over", timeout_s=PATIENCE_S)
     stack.wait_until_idle()
 
     change_mapping(stack, 3)
     stack.wait_until(lambda: max(orders(stack)) >= 3000, "the next replay has begun")
     change_mapping(stack, 4)
     change_mapping(stack, 5)
-    stack.wait_until(lambda: orders(stack) == [5000 + VERSIONS] * number, "the last mapping is everywhere")
+    last = [5000 + VERSIONS] * number
+    stack.wait_until(lambda: orders(stack) == last, "the last mapping is everywhere", timeout_s=PATIENCE_S)
     stack.wait_until_idle()
 
     assert read_writes(stack.stage, "order").falls == {}
