@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PYTHON ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down logs test check fmt bench bench-memory bench-limit bench-mapping torture-mapping clean
+.PHONY: help setup demo up down logs test check fmt bench bench-memory bench-limit bench-live bench-gateway bench-mapping bench-kafka torture torture-mapping clean
 
 help: ## show this help
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,8 +62,22 @@ bench-memory: $(READY) ## compare peak memory at 10 000 and 200 000 incidents; t
 bench-limit: $(READY) ## measure a sync of 1 500 requests at PagerDuty's 960 a minute; takes 90 seconds
 	@$(BIN)/python -m benchmarks.rate_limit
 
+bench-live: $(READY) ## measure live changes: from an accepted webhook to Port, and 10 000 events at once
+	@$(BIN)/python -m benchmarks.live
+
+bench-gateway: $(READY) ## measure how many webhooks the gateway acknowledges on a Kafka of its own
+	@$(BIN)/python -m benchmarks.gateway
+
 bench-mapping: $(READY) ## measure mapping alone, beside libjq per expression and fused; takes a minute
 	@$(BIN)/python -m benchmarks.mapping
+
+# For another length or series: make torture ARGS="--minutes 30 --seed 7".
+torture: $(READY) ## kill all services and Kafka at random, replay 50 000 records; takes 25 minutes
+	@$(BIN)/python -m tests.torture.services $(ARGS)
+	@PAGERPORT_REQUIRE_KAFKA=1 PAGERPORT_TEST_REPLAY=50000 $(BIN)/pytest tests/kafka/test_stack_replay.py
+
+bench-kafka: $(READY) ## measure the services on a real Kafka: to Port, mappers alone, a whole resync; takes 5 minutes
+	@$(BIN)/python -m benchmarks.kafka
 
 torture-mapping: $(READY) ## compare 200 000 generated expressions with libjq; prints seed and count, takes minutes
 	@$(BIN)/python -m tests.torture.mapping

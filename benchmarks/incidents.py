@@ -11,10 +11,11 @@ STATUSES = ("triggered", "acknowledged", "resolved")
 
 def incidents(number: int) -> list[RawObject]:
     """Return so many raw objects; of three, two are open."""
-    return [a_raw(_incident(one), topic=INCIDENTS, object_id=f"Q{one:06}") for one in range(number)]
+    return [a_raw(incident(one), topic=INCIDENTS, object_id=f"Q{one:06}") for one in range(number)]
 
 
-def _incident(number: int) -> Json:
+def incident(number: int) -> Json:
+    """Return the incident of a number."""
     status = STATUSES[number % 3]
     person = f"user.{number % 40}@example.com"
     return an_incident(

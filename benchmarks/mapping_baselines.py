@@ -70,7 +70,7 @@ class _Fused(TopicPrograms):
             if isinstance(items, Rows):
                 rows.append(items)
                 continue
-            found = [program.run([ALL], JsonText(None, item)) for item in items]
+            found = [program.run([ALL], JsonText(None, item)) for item in items.texts()]
             rows.append(Rows([_row(entry, one[0]) for one in found if one]))
         return rows
 

@@ -23,9 +23,14 @@ class Budget:
 
 def print_runs(runs: Mapping[str, Measured]) -> None:
     """Print a column per run."""
-    rows: dict[str, list[str]] = {"": list(runs)}
-    for run in runs.values():
-        for name, text in run.row().items():
+    print_columns({name: run.row() for name, run in runs.items()})
+
+
+def print_columns(columns: Mapping[str, Mapping[str, str]]) -> None:
+    """Print columns of figures side by side, each figure with its name."""
+    rows: dict[str, list[str]] = {"": list(columns)}
+    for column in columns.values():
+        for name, text in column.items():
             rows.setdefault(name, []).append(text)
     for name, texts in rows.items():
         print(f"{name:<26}" + "".join(f"{text:>18}" for text in texts), flush=True)

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -107,7 +106,7 @@ def read_dead_letter(record: Record) -> DeadLetter:
         raise ValueError(f"{_place(record)} has no header {_FIRST!r}: it is no dead letter")
     found: dict[str, object] = {name.removeprefix(PREFIX): text for name, text in texts.items()}
     try:
-        found["failures"] = json.loads(texts[_FAILURES])
+        found["failures"] = orjson.loads(texts[_FAILURES])
         return DeadLetter.model_validate(found)
     except KeyError as error:
         raise ValueError(f"{_place(record)} has no header {error.args[0]!r}") from error

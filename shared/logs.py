@@ -26,8 +26,9 @@ CHATTY_LOGGERS: Final = (
     "uvicorn.error",
 )
 """Loggers of libraries that tell of every healthy step; from them only warnings pass."""
-REPEATING_LOGGERS: Final = ("aiokafka",)
-"""Loggers of libraries that write dozens of lines a second while their server is away."""
+REPEATING_LOGGERS: Final = ("aiokafka", "uvicorn")
+"""Loggers of libraries that write dozens of lines a second while their server is away, or as often as a
+stranger sends nonsense."""
 _OWN_ATTRIBUTES: Final = frozenset(
     vars(logging.LogRecord("", 0, "", 0, "", (), None)).keys() | {"message", "asctime", "taskName"}
 )

@@ -12,9 +12,10 @@ from urllib.parse import quote, quote_plus
 MASK = "********"
 SHORTEST_CHARS = 4
 """A shorter secret is not masked: it would blank out half of every line and protect nothing."""
-PART_CHARS: Final = 10
-"""Whoever quotes a request may cut it: the beginning of a secret of so many characters, and half of it, is
-masked too."""
+LONG_CHARS: Final = 20
+PART_CHARS: Final = 12
+"""Whoever quotes a request may cut it: of a long secret the beginning is masked too, from so many characters
+on. Of a short one it may be a word."""
 _PERCENT: Final = re.compile("%[0-9A-F]{2}")
 _BASE64_BYTES: Final = 3
 
@@ -32,16 +33,14 @@ class Redactor:
             if len(secret) >= SHORTEST_CHARS:
                 looks.update(_looks_of(secret))
         self._looks = sorted(looks, key=len, reverse=True)
-        self._beginnings = [
-            (look, most) for look in self._looks if (most := max(PART_CHARS, len(look) // 2)) < len(look)
-        ]
+        self._long_looks = [look for look in self._looks if len(look) >= LONG_CHARS]
 
     def text(self, text: str) -> str:
         """Return the text with every secret masked."""
         for look in self._looks:
             text = text.replace(look, MASK)
-        for look, least in self._beginnings:
-            text = _without_beginnings(text, look, least)
+        for look in self._long_looks:
+            text = _without_beginnings(text, look)
         return text
 
     def value(self, value: object) -> object:
@@ -73,9 +72,9 @@ def _looks_of(secret: str) -> Iterator[str]:
     yield from _in_base64(secret.encode("utf-8", "surrogatepass"))
 
 
-def _without_beginnings(text: str, look: str, least: int) -> str:
-    """Mask what a cut has left of a secret, where that is at least so many characters."""
-    beginning, at = look[:least], 0
+def _without_beginnings(text: str, look: str) -> str:
+    """Mask what a cut has left of a secret."""
+    beginning, at = look[:PART_CHARS], 0
     while (at := text.find(beginning, at)) >= 0:
         end = at + len(commonprefix([look, text[at : at + len(look)]]))
         text = text[:at] + MASK + text[end:]

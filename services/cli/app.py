@@ -11,6 +11,7 @@ import typer
 
 import services.cli
 from services.cli.ending import Guard
+from shared.quick_start import quick_start
 
 PROGRAM = "pagerport"
 
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: What follows the program's name; None: the process's own.
     """
+    quick_start()
     arguments = sys.argv[1:] if arguments is None else arguments
     with Guard(debug="--debug" in arguments):
         build()(args=list(arguments), prog_name=PROGRAM)

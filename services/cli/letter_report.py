@@ -149,9 +149,12 @@ def _body(value: bytes | None) -> object:
     if value is None:
         return None
     try:
-        return json.loads(value)
+        found = json.loads(value)
+        # What can be read cannot always be written: the encoder goes less deep than the decoder.
+        json.dumps([[found]], indent=2)
     except (ValueError, RecursionError):
         return value.decode("utf-8", "backslashreplace")
+    return found
 
 
 def _print_lines(lines: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Is `pagerport fetcher`, `gateway`, `mapper` and `writer`: one service on Kafka, until it is stopped."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -33,6 +34,8 @@ def _command(module: str) -> Callable[[], None]:
         from shared.allocator import return_large_blocks
 
         return_large_blocks()
-        sys.exit(asyncio.run(import_module(module).create_app().serve()))
+        app = import_module(module).create_app()
+        gc.freeze()
+        sys.exit(asyncio.run(app.serve()))
 
     return serve

@@ -87,7 +87,7 @@ def sync_once(
     from services.cli.sync_run import SyncScreen
     from shared.allocator import return_large_blocks
 
-    _spare_the_collector()
+    gc.freeze()
     return_large_blocks()
     screen = SyncScreen(settings, as_json=as_json, keep=keep, dry_run=dry_run)
     sys.exit(asyncio.run(_until_signal(screen.run(mapping, kinds))))
@@ -98,15 +98,6 @@ def _check_kinds(kinds: Sequence[str]) -> None:
         if "," in one:
             each = " ".join(f"--kind {name.strip()}" for name in one.split(",") if name.strip())
             raise ConfigurationError(f"--kind {one}: takes one kind, repeat it for more: {each}")
-
-
-def _spare_the_collector() -> None:
-    """Let the garbage collector look less often: a run makes many small objects and few cycles.
-
-    The cycles of httpx's answers hold no bodies, for `shared.http.exchange` reads those itself.
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 async def _until_signal(run: Coroutine[Any, Any, int]) -> int:

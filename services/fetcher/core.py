@@ -48,6 +48,7 @@ class FetcherCore:
         self._on_command = on_command
         self._now = now
         self._hydration = hydration
+        self._said_held: int | None = None
 
     async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
         """Carry out commands in their order, hydrate what the events name.
@@ -69,12 +70,16 @@ class FetcherCore:
 
     async def _carry_out(self, record: Record) -> bool:
         if (version := _schema_version(record)) > SCHEMA_VERSION:
-            logger.error(
-                "%s is held at offset %d: schema version %d is newer than this release; upgrade the fetcher",
-                record.topic,
-                record.offset,
-                version,
-            )
+            if self._said_held != record.offset:
+                self._said_held = record.offset
+                logger.error(
+                    "%s/%d is held at offset %d: schema version %d is newer than this release; "
+                    "upgrade the fetcher",
+                    record.topic,
+                    record.partition,
+                    record.offset,
+                    version,
+                )
             return False
         try:
             command_id, command = read_command(record)

@@ -58,6 +58,7 @@ class RunKeeper:
         self._leads = leads
         self._nap = nap
         self._run: RunResult | None = None
+        self._loaded: LoadedMapping | None = None
         self._task: asyncio.Task[None] | None = None
         self._held = ""
         self._successes_at_hold = 0
@@ -66,6 +67,11 @@ class RunKeeper:
     def in_hand(self) -> RunResult | None:
         """Return the run that is carried out, or held until it is tried again."""
         return self._run
+
+    @property
+    def mapping(self) -> LoadedMapping | None:
+        """Return the mapping that the run in hand goes by; None: there is no run in hand."""
+        return None if self._run is None else self._loaded
 
     @property
     def held(self) -> str:
@@ -124,6 +130,7 @@ class RunKeeper:
         run = self._run
         if run is None:
             return
+        self._loaded = loaded
         leadership = Leadership(self._leads, sleep=self._parts.sleep)
         attempt = Attempt(
             run,

@@ -117,8 +117,8 @@ class FetcherService:
     @property
     def mapping_waits(self) -> str:
         """Return what the user's newest mapping waits for; empty: it does not."""
-        newest, run, current = self._poll.newest, self._keeper.in_hand, self._authority.in_force
-        if newest is None or run is None or current is None or newest.config == current.config:
+        newest, run, used = self._poll.newest, self._keeper.in_hand, self._keeper.mapping
+        if newest is None or run is None or used is None or newest.config == used.config:
             return ""
         return f"{newest.name}: comes into force after run {run.run_id}"
 

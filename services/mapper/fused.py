@@ -30,10 +30,10 @@ class JsonText:
 
     Args:
         document: The document.
-        text: The JSON it was parsed from; None: it was made here, of an object and one of its items.
+        text: The JSON it was parsed from, or what gives it; None: it was made here, of an object and an item.
     """
 
-    def __init__(self, document: Json, text: str | None = None) -> None:
+    def __init__(self, document: Json, text: str | Callable[[], str] | None = None) -> None:
         self.document = document
         self._text = text
 
@@ -47,6 +47,8 @@ class JsonText:
             if not is_exact(self.document):
                 raise InexactError
             self._text = json_text(self.document)
+        elif not isinstance(self._text, str):
+            self._text = self._text()
         return self._text
 
 

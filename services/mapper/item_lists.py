@@ -1,10 +1,13 @@
 """Finds the items of an object and takes their list out of it, natively where that is sure to be the same."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
-from services.mapper.fused import caught
+import orjson
+
+from services.mapper.fused import JsonText, caught
 from services.mapper.native_form import follow
 from services.mapper.native_forms import native_form
 from services.mapper.native_values import RaisedError, is_truthy
@@ -17,8 +20,6 @@ from shared.jq_tree import Array, Binary, Call, Group, Node, Pipe
 
 _FOUND: Final = "$__pagerport_found"
 _PATHS: Final = "$__pagerport_paths"
-_PARENT: Final = "$__pagerport_parent"
-_ITEM: Final = "$__pagerport_item"
 
 
 class ItemList(NamedTuple):
@@ -61,21 +62,49 @@ def parent_of(document: dict[str, Json], path: Path | None) -> dict[str, Json]:
     return parent
 
 
-def items_source(plan: EntryPlan, row: str) -> str:
-    """Return a program that runs `row` on each item: the parent, the item under its name.
+def items_source(plan: EntryPlan) -> str:
+    """Return a program that gives the JSON of the parent and of each item, or what was found instead.
 
     With the top-level transform the list is taken out of the parent where jq can say its path.
     """
-    items, name = plan["items"] or "", json.dumps(plan["items_name"])
+    items = plan["items"] or ""
     paths = f"(try [first(path({enclose(items)}))] catch [])" if plan["items_transform"] else "[]"
     parent = f"(if ({_PATHS}|length) == 1 and ({_PATHS}[0]|length) > 0 then delpaths({_PATHS}) else . end)"
     return (
         f"({caught(items)} as {_FOUND}"
         f' | if ({_FOUND}|type) == "array" and ({_FOUND}[0]|type) == "array" then'
-        f" {paths} as {_PATHS} | {parent} as {_PARENT}"
-        f" | {{rows: [{_FOUND}[0][] as {_ITEM} | ({_PARENT} + {{{name}: {_ITEM}}}) | {row}]}}"
+        # An item cannot be put beside what is no object.
+        f" {paths} as {_PATHS} | {{parent: ({parent} + {{}} | tojson), items: [{_FOUND}[0][] | tojson]}}"
         f" else {{found: {_FOUND}}} end)"
     )
+
+
+class ItemTexts:
+    """The JSON of an object and of its items, as libjq found them."""
+
+    def __init__(self, parent: str, items: Sequence[str], name: str) -> None:
+        self.items = items
+        self._parent = parent
+        self._name = json.dumps(name)
+
+    def documents(self) -> Iterator[JsonText]:
+        """Yield each item beside its parent.
+
+        Raises:
+            ValueError: A number is out of range; libjq can read it.
+        """
+        parent, name = orjson.loads(self._parent), json.loads(self._name)
+        for item in self.items:
+            yield JsonText({**parent, name: orjson.loads(item)}, partial(self._beside, item))
+
+    def texts(self) -> Iterator[str]:
+        """Yield the same as JSON."""
+        return map(self._beside, self.items)
+
+    def _beside(self, item: str) -> str:
+        # Of a name that is there twice the later one counts, for libjq too.
+        comma = "," if len(self._parent) > len("{}") else ""
+        return f"{self._parent[:-1]}{comma}{self._name}:{item}}}"
 
 
 def _with_path(node: Node) -> Finder | None:

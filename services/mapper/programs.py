@@ -4,11 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import orjson
-
 from services.mapper.entry_texts import EntryTexts, Row, is_true
 from services.mapper.fused import FusedProgram, InexactError, JsonText
-from services.mapper.item_lists import item_finder, items_source, parent_of
+from services.mapper.item_lists import ItemTexts, item_finder, items_source, parent_of
 from services.mapper.native import LEFT_TO_LIBJQ, Getter, Result, native, native_path
 from services.mapper.native_values import LeftError, RaisedError
 from services.mapper.plan_shape import ITEMS, QUERY, EntryPlan
@@ -97,15 +95,16 @@ class _AlonePrograms:
         items = self.items(plan, text)
         if isinstance(items, Rows):
             return items
-        return Rows([self.row(entry, document, at) for document in items])
+        return Rows([self.row(entry, document, at) for document in items.texts()])
 
-    def items(self, plan: EntryPlan, text: str) -> list[str] | Rows:
-        """Return the JSON of each item beside its parent, or what itemsToParse gave that is no list."""
-        found = self.source(items_source(plan, "tojson"), text)
-        if type(found) is list and found:
-            rows: list[str] | None = found[0].get("rows")
-            return Rows(found=found[0]["found"]) if rows is None else rows
-        return Rows(found=self.text(plan["items"] or "", text))
+    def items(self, plan: EntryPlan, text: str) -> ItemTexts | Rows:
+        """Return the items of an object, or what itemsToParse gave that is no list."""
+        found = self.source(items_source(plan), text)
+        if type(found) is not list or not found:
+            return Rows(found=self.text(plan["items"] or "", text))
+        if "items" not in found[0]:
+            return Rows(found=found[0]["found"])
+        return ItemTexts(found[0]["parent"], found[0]["items"], plan["items_name"])
 
     def row(self, entry: _Entry, document: str, at: At = _nobody) -> Row:
         """Run an entry's expressions on an object, or on an item beside its parent."""
@@ -172,15 +171,11 @@ class _Part:
         items = self._alone.items(entry.plan, text)
         if isinstance(items, Rows):
             return items
-        return Rows([self._item_row(entry, item) for item in items])
-
-    def _item_row(self, entry: _Entry, text: str) -> Row:
         try:
-            document = orjson.loads(text)
+            return Rows([self._rows(document)[0] for document in items.documents()])
         except ValueError:
             # A number out of range.
-            return self._alone.row(entry, text)
-        return self._rows(JsonText(document, text))[0]
+            return Rows([self._alone.row(entry, document) for document in items.texts()])
 
     def _rows(self, source: JsonText) -> list[Row]:
         """Return a row per entry, on an object or on an item beside its parent.

@@ -8,6 +8,7 @@ from typing import Any, Final
 import uvicorn
 
 from shared.errors import FatalError
+from shared.service.http_protocol import BoundedProtocol
 from shared.service.probes import AsgiApp, Receive, Send
 from shared.settings import Settings
 
@@ -58,6 +59,8 @@ async def serve_http(app: Router, settings: Settings) -> AsyncIterator[asyncio.T
         log_config=None,
         access_log=False,
         server_header=False,
+        http=BoundedProtocol,
+        ws="none",
         timeout_graceful_shutdown=STOP_TIMEOUT_S,
     )
     server = _Server(config)

@@ -31,7 +31,7 @@ from services.writer.upserting import WRITTEN, Upserter, pack
 from shared.core import Batch
 from shared.errors import FatalError
 from shared.http.backoff import Backoff
-from shared.log.interface import Log
+from shared.log.interface import Log, Record, TopicPartition
 from shared.outcome import Outcome
 from shared.port.client import BULK_UPSERT_LIMIT, PortClient
 from shared.port.persistence import Patience, Persistence, Verdict
@@ -94,6 +94,7 @@ class WriterCore:
         self._deleter = Deleter(port, sizes, mode=deletes, concurrency=concurrency)
         self._deletes = deletes
         self._holds = Holds(self._now_s, members=members)
+        self._said_held: dict[TopicPartition, int] = {}
         self._written = 0
         self._last_written_s = float("-inf")
 
@@ -109,20 +110,11 @@ class WriterCore:
 
     async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
         """Carry out a batch. See `shared.core.Core.handle`."""
-        decoded = [decode(index, record) for index, record in enumerate(batch.records)]
+        decoded = self._decode(batch.records)
         work = Chains([None] * len(decoded), self._holds.open(batch.progress))
         for index, one in enumerate(decoded):
             if isinstance(one, Unreadable):
                 work.ends[index] = failure(Reason.UNREADABLE, one.detail)
-            elif isinstance(one, Newer):
-                record = batch.records[index]
-                logger.error(
-                    "held: %s/%d/%d has schema version %d, unknown to this release; upgrade the writer",
-                    record.topic,
-                    record.partition,
-                    record.offset,
-                    one.version,
-                )
         changes = [one for one in decoded if isinstance(one, Change)]
         await self._until_left(self._carry_out(changes, work, batch.leaving), batch.leaving)
         self._holds.close(work.breaker)
@@ -138,6 +130,33 @@ class WriterCore:
                 self._preparer.note(change)
         minute = work.breaker.minute
         return [outcome_of(one, end, minute) for one, end in zip(decoded, work.ends, strict=True)]
+
+    def _decode(self, records: Sequence[Record]) -> list[Change | Unreadable | Newer]:
+        """Read a batch. What lies behind a record of a newer schema is held with it.
+
+        It is handed in again and again: written each time, it would be written for ever.
+        """
+        held: dict[TopicPartition, Newer] = {}
+        decoded: list[Change | Unreadable | Newer] = []
+        for index, record in enumerate(records):
+            one = held.get(record.place) or decode(index, record)
+            if isinstance(one, Newer) and record.place not in held:
+                held[record.place] = one
+                self._say_held(record, one)
+            decoded.append(one)
+        return decoded
+
+    def _say_held(self, record: Record, newer: Newer) -> None:
+        if self._said_held.get(record.place) == record.offset:
+            return
+        self._said_held[record.place] = record.offset
+        logger.error(
+            "%s/%d is held at offset %d: schema version %d is newer than this release; upgrade the writer",
+            record.topic,
+            record.partition,
+            record.offset,
+            newer.version,
+        )
 
     async def _until_left(self, work: Coroutine[Any, Any, None], leaving: asyncio.Event) -> None:
         """Run the work; once we are asked to leave, only calls under way get time to end."""

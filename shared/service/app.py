@@ -20,6 +20,7 @@ from shared.errors import FatalError, PagerportError
 from shared.log.kafka import KafkaLog
 from shared.log.kafka_opening import kafka_connection
 from shared.logs import configure_logs, current_redactor, log_context
+from shared.service.http_protocol import BoundedProtocol
 from shared.service.metrics import ServiceMetrics
 from shared.service.probes import (
     LIVE_PATH,
@@ -105,6 +106,8 @@ class ServiceApp(AsgiFastStream):
             log_config=None,
             access_log=False,
             server_header=False,
+            http=BoundedProtocol,
+            ws="none",
             timeout_graceful_shutdown=HTTP_STOP_TIMEOUT_S,
         )
         self._http_server = server = _Server(config, self.service_name)

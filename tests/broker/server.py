@@ -51,6 +51,11 @@ class KafkaServer:
         self._ports = dict(zip(names, _free_ports(len(names)), strict=True))
 
     @property
+    def process_id(self) -> int:
+        """Return the id of the broker's process."""
+        return self._running().pid
+
+    @property
     def bootstrap_servers(self) -> str:
         """Return the address of the plain listener."""
         return self._address("PLAINTEXT")

@@ -49,4 +49,5 @@ def installation(
             stack.wait_for_runs(1)
             yield stack
         finally:
-            stack.down()
+            for process in stack.processes.values():
+                process.kill()

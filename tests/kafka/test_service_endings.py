@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from aiokafka.admin import NewTopic
 
 from schemas.topics import COMMANDS, ENTITIES, WEBHOOKS, raw_topic, topic_of
-from shared.errors import FatalError
+from shared.errors import FatalError, RetryableError
 from shared.log.interface import Log
 from shared.service.app import ServiceApp
 from shared.service.metrics import ServiceMetrics
@@ -73,6 +75,15 @@ def test_unreachable_kafka_is_tried_for_the_time_set_and_is_exit_3(stage: Stage)
         (line,) = errors_of(process)
         assert f"Kafka at {NOBODY}" in line
         assert "gave up after 2 s: check OCEAN__KAFKA__BOOTSTRAP_SERVERS" in line
+
+
+def test_service_that_still_tries_to_reach_kafka_stops_at_once(stage: Stage) -> None:
+    stack = Stack(stage, NOBODY, prefix="x.")
+    process = stack.start("gateway")
+    stack.wait_until(lambda: "trying for 60 s" in process.said, "it tries", process)
+    assert process.stop() == 0
+    assert errors_of(process) == []
+    assert process.said.endswith("gateway: stopping after SIGTERM\n")
 
 
 def test_wrong_password_is_exit_2(stage: Stage, own_kafka: KafkaServer) -> None:
@@ -149,15 +160,60 @@ async def test_service_of_which_a_task_dies_ends(
         yield Running(tasks=[asyncio.create_task(work(), name="half of it")])
         is_closed = True
 
-    settings = Settings.model_validate(
-        {
-            "kafka": {"bootstrap_servers": cluster.servers, "topic_prefix": cluster.prefix},
-            "http": {"port": free_port(), "host": "127.0.0.1"},
-        }
-    )
+    settings = settings_of(cluster, free_port())
     says = "this cannot go on" if dies == "with an error" else "half of it has ended by itself"
     async with asyncio.timeout(60):
         with pytest.raises(FatalError, match=says):
             await ServiceApp("worker", settings, open_service).serve()
     assert is_closed
     logging.getLogger("pagerport").handlers.clear()
+
+
+def settings_of(cluster: Cluster, number: int) -> Settings:
+    """Return the settings of a service in this process."""
+    return Settings.model_validate(
+        {
+            "kafka": {"bootstrap_servers": cluster.servers, "topic_prefix": cluster.prefix},
+            "http": {"port": number, "host": "127.0.0.1"},
+        }
+    )
+
+
+async def test_service_that_cannot_start_yet_tries_again_and_asks_others_to_do_the_same(
+    cluster: Cluster,
+) -> None:
+    attempts = 0
+    may_open = asyncio.Event()
+    is_waiting = asyncio.Event()
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 202, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    @asynccontextmanager
+    async def open_service(log: Log, settings: Settings, metrics: ServiceMetrics) -> AsyncIterator[Running]:
+        nonlocal attempts
+        attempts += 1
+        metrics.gauge("attempts", "Shown anew at each.", (), lambda: {(): float(attempts)})
+        if attempts == 1:
+            raise RetryableError("the broker has just gone")
+        is_waiting.set()
+        await may_open.wait()
+        yield Running(routes=[("/hook", answer)])
+
+    number = free_port()
+    app = ServiceApp("worker", settings_of(cluster, number), open_service)
+    async with asyncio.timeout(60), httpx.AsyncClient(base_url=f"http://127.0.0.1:{number}") as http:
+        serving = asyncio.create_task(app.serve())
+        await is_waiting.wait()
+        # A 404 would tell PagerDuty to drop the event, and after some of them the subscription.
+        early = [(await http.post("/hook")).status_code, (await http.get("/health/ready")).status_code]
+        may_open.set()
+        while (await http.get("/health/ready")).status_code != 200:
+            pass
+        late = [(await http.post("/hook")).status_code, (await http.post("/nowhere")).status_code]
+        metrics = (await http.get("/metrics")).text
+        app.exit()
+        code = await serving
+    assert (early, late, code) == ([503, 503], [202, 404], 0)
+    assert "pagerport_attempts 2.0" in metrics

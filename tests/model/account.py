@@ -112,7 +112,9 @@ class Account:
                 for one in self.ids("incidents"):
                     incident = self.row("incidents", one)
                     if incident["service"]["id"] == object_id:
-                        self._keep("incidents", self._moved("incidents", incident), "service_updated", is_told)
+                        self._keep(
+                            "incidents", self._moved("incidents", incident), "service_updated", is_told
+                        )
             self._tell("service.deleted", row, is_told)
         return True
 
@@ -120,7 +122,9 @@ class Account:
         """Return incidents whose service is gone."""
         services = set(self.ids("services"))
         return {
-            one for one in self.ids("incidents") if self.row("incidents", one)["service"]["id"] not in services
+            one
+            for one in self.ids("incidents")
+            if self.row("incidents", one)["service"]["id"] not in services
         }
 
     def _keep(self, kind: str, row: Json, what: str, is_told: bool) -> None:
@@ -130,12 +134,13 @@ class Account:
             self._tell(f"{kind.removesuffix('s')}.{what}", row, is_told)
 
     def _tell(self, event_type: str, row: Json, is_told: bool) -> None:
-        if not is_told:
-            return
+        if is_told:
+            self.mail.append(self.event(event_type, row))
+
+    def event(self, event_type: str, row: Json) -> NewRecord:
+        """Return the record by which the gateway hands on an event."""
         self._made += 1
-        body = build_event(
-            event_type, row, event_id=f"01EVENT{self._made}", occurred_at=self.clock.now()
-        )
+        body = build_event(event_type, row, event_id=f"01EVENT{self._made}", occurred_at=self.clock.now())
         headers = RecordHeaders(
             id=f"delivery-{self._made}",
             source="pagerport/model/gateway",
@@ -144,14 +149,16 @@ class Account:
             origin=Origin.LIVE,
         )
         key = f"{event_type.partition('.')[0]}s/{row['id']}".encode()
-        self.mail.append(NewRecord(WEBHOOKS.name, key, orjson.dumps(body), headers.encode()))
+        return NewRecord(WEBHOOKS.name, key, orjson.dumps(body), headers.encode())
 
     def _named(self, kind: str, number: int) -> Json:
         if kind == "incidents":
             return {"title": f"Incident {number}", "incident_number": number}
-        return {"name": f"{kind}-{number}", "email": f"u{number}@example.com"} if kind == "users" else {
-            "name": f"{kind}-{number}"
-        }
+        return (
+            {"name": f"{kind}-{number}", "email": f"u{number}@example.com"}
+            if kind == "users"
+            else {"name": f"{kind}-{number}"}
+        )
 
     def _moved(self, kind: str, row: Json) -> Json:
         """Let it belong to another one of what it belongs to."""

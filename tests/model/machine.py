@@ -53,7 +53,9 @@ class Model(RuleBasedStateMachine):
     counts: ClassVar[Counter[str]] = Counter()
     """What happened in them."""
 
-    @initialize(seed=st.integers(0, 2**16), mapping=st.sampled_from(sorted(MAPPINGS)), pages=st.integers(0, 5))
+    @initialize(
+        seed=st.integers(0, 2**16), mapping=st.sampled_from(sorted(MAPPINGS)), pages=st.integers(0, 5)
+    )
     def begin(self, seed: int, mapping: str, pages: int) -> None:
         # Two pages, now and then: what shifts while it is read needs more than one.
         self.world = World(seed, users=102 if pages == 5 else 4, mapping=mapping)
@@ -94,7 +96,11 @@ class Model(RuleBasedStateMachine):
         self.world.use(mapping)
         self._count()
 
-    @rule(command=st.sampled_from([CommandType.RESYNC, CommandType.RESYNC, CommandType.REPLAY, CommandType.STOP]))
+    @rule(
+        command=st.sampled_from(
+            [CommandType.RESYNC, CommandType.RESYNC, CommandType.REPLAY, CommandType.STOP]
+        )
+    )
     def command(self, command: CommandType) -> None:
         self.world.command(command)
         self._count()
@@ -126,7 +132,7 @@ class Model(RuleBasedStateMachine):
                 world.account.delete(kind, world.random.choice(ids))
         world.changed()
         path = PATHS[kind] if "status" in trouble else f"/{kind}"
-        body = {"body": {kind: [], **EMPTY}} if trouble == {} else {}
+        body: Json = {"body": {kind: [], **EMPTY}} if trouble == {} else {}
         world.trouble("pagerduty", _on(path, times, after, **trouble, **body))
         world.command(command)
         if kills:
@@ -175,7 +181,9 @@ class Model(RuleBasedStateMachine):
 
     @rule(
         kind=st.sampled_from(KINDS),
-        odd=st.sampled_from([{"short_rows": 2}, {"empty": True}, {"shift": 1}, {"shift": -1}, {"null_echo": True}]),
+        odd=st.sampled_from(
+            [{"short_rows": 2}, {"empty": True}, {"shift": 1}, {"shift": -1}, {"null_echo": True}]
+        ),
         times=few,
         after=st.integers(0, 2),
     )
@@ -260,5 +268,3 @@ class Model(RuleBasedStateMachine):
         self.world.take_steps(self.world.random.choice((0, 0, 20, 150)))
         self.since_check += 1
         type(self).steps += 1
-
-

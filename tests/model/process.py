@@ -9,8 +9,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import httpx
-
 from schemas.command import Command, CommandType
 from schemas.mapping import MappingInForce
 from schemas.run import RunResult
@@ -129,9 +127,7 @@ class Process:
         clock, loop = self.outside.clock, asyncio.get_running_loop()
         store = Store.open(self.path, durable=True, locked=True, prefix="")
         self._store, self._lock = store, FileLock.acquire(self.path)
-        self.log = SqliteLog(
-            store, InlineWorker(), lock=self._lock, is_shared=False, clock=clock.seconds
-        )
+        self.log = SqliteLog(store, InlineWorker(), lock=self._lock, is_shared=False, clock=clock.seconds)
         self.runs = RunRecords(self.log, keep_failures=True)
         waits = WaitLedger(loop.time)
         self._waits = waits
@@ -231,7 +227,7 @@ class Process:
 
     async def letters(self) -> list[KeptLetter]:
         """Return the open dead letters."""
-        return await read_letters(self.log)
+        return [one for one in await read_letters(self.log) if one.is_open]
 
     def stand(self) -> str:
         """Say what is waited for, for the message of a test."""

@@ -1,7 +1,7 @@
 """Is the network between pagerport and a simulator: answers take their time, and some never arrive."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
@@ -17,12 +17,16 @@ class Line:
         is_cut: The process is dead: nothing of it reaches anybody any more.
         lost_before: Share of the requests that never arrive.
         lost_after: Share of the requests whose answers never arrive.
+        held: Path to what lets the answers on their way from there arrive.
+        waiting: How many answers are held.
     """
 
     random: Random
     is_cut: bool = False
     lost_before: float = 0.0
     lost_after: float = 0.0
+    held: dict[str, asyncio.Event] = field(default_factory=dict)
+    waiting: int = 0
 
 
 class Wire(httpx.AsyncBaseTransport):
@@ -39,6 +43,10 @@ class Wire(httpx.AsyncBaseTransport):
             raise httpx.ConnectTimeout("nobody answers", request=request)
         answer = await self._inner.handle_async_request(request)
         content = await answer.aread()
+        if (released := line.held.get(request.url.path)) is not None:
+            line.waiting += 1
+            await released.wait()
+            line.waiting -= 1
         await self._travel(request)
         if line.random.random() < line.lost_after:
             raise httpx.ReadTimeout("the answer was lost", request=request)

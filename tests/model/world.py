@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -72,7 +72,7 @@ class World:
     """
 
     def __init__(self, seed: int, *, users: int = 4, mapping: str = "plain") -> None:
-        self.random = Random(seed)
+        self.random = Random(seed)  # noqa: S311 - chance that can be repeated
         self.loop = ClockworkLoop()
         self.clock = WallClock(self.loop)
         self.account = small_account(self.clock, self.random, users=users)
@@ -135,7 +135,9 @@ class World:
         at_ms = int(self.clock.seconds() * 1000)
         for identifier in identifiers:
             key = (blueprint, identifier)
-            entity = StoredEntity(blueprint=blueprint, identifier=identifier, sequence=0, properties={"name": "theirs"})
+            entity = StoredEntity(
+                blueprint=blueprint, identifier=identifier, sequence=0, properties={"name": "theirs"}
+            )
             self.port.catalog.store(entity, self.port.catalog.entity(key), Writer(THEM, "them", at_ms))
             self.foreign.add(key)
 
@@ -181,6 +183,14 @@ class World:
         self.judge()
         if self.do(self.process.is_idle()):
             self.steady = frozenset(self.valid)
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        """Let time pass until it is so."""
+        end_s = self.loop.now_s + LONGEST_QUIET_S
+        while not is_so():
+            assert self.loop.now_s < end_s, f"not so after hours: {self.process.stand()}"
+            self.do(asyncio.sleep(0.01))
+        self.judge()
 
     def take_steps(self, number: int) -> None:
         """Let so many turns of the loop pass: a kill may follow anywhere."""
@@ -239,11 +249,13 @@ class World:
         """Have everything listed, in quiet, and return what became of it."""
         command_id = self.do(self.process.command(CommandType.RESYNC))
         end_s = self.loop.now_s + LONGEST_QUIET_S
-        while (run := self.do(self.process.run_of(command_id))) is None:
+        while True:
+            run: RunResult | None = self.do(self.process.run_of(command_id))
+            if run is not None:
+                self.until_quiet()
+                return run
             assert self.loop.now_s < end_s, f"no end after hours: {self.process.stand()}"
             self.do(asyncio.sleep(1))
-        self.until_quiet()
-        return run
 
     def check_all(self) -> None:
         """Have it become quiet, resync, and compare everything with what should be."""
@@ -299,7 +311,9 @@ class World:
         for entity in self.port.catalog.entities():
             key = (entity.blueprint, entity.identifier)
             if key in expected or not (entity.is_placeholder or self.may_stay(key)):
-                held.setdefault(entity.blueprint, {})[entity.identifier] = self._mapped(entity.full_document())
+                held.setdefault(entity.blueprint, {})[entity.identifier] = self._mapped(
+                    entity.full_document()
+                )
         return differences(expected, held, {one["identifier"]: one for one in BLUEPRINTS})
 
     def may_stay(self, key: EntityKey) -> bool:
@@ -316,7 +330,10 @@ class World:
             return True
         # Port had to have it for a relation.
         return identifier in {
-            target for one in self.valid.values() for target in one.relations.values() if isinstance(target, str)
+            target
+            for one in self.valid.values()
+            for target in one.relations.values()
+            if isinstance(target, str)
         }
 
     def _mapped(self, document: Json) -> dict[str, Json]:

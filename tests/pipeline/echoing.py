@@ -12,14 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-_OF_THE_HOP = {
-    "connection",
-    "transfer-encoding",
-    "content-length",
-    "proxy-authorization",
-    "host",
-    "keep-alive",
-}
+_PROOFS = frozenset({"authorization", "proxy-authorization"})
+_OF_THE_HOP = frozenset(
+    {"connection", "transfer-encoding", "content-length", "host", "keep-alive", "proxy-authorization"}
+)
 
 
 @dataclass(frozen=True)
@@ -138,11 +134,11 @@ class Echo:
             def _take(self) -> None:
                 echo._answer(self)
 
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _take
-
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *_: Any) -> None:
                 """Say nothing."""
 
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+            setattr(Handler, f"do_{method}", Handler._take)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()

@@ -10,9 +10,6 @@ from services.cli.app import build
 Line = tuple[str, ...]
 
 ALWAYS_ON = frozenset({"run", "fetcher", "gateway", "mapper", "writer", "demo"})
-WITHOUT_SETTINGS = frozenset({"kinds", "mapping schema"})
-SHOWS_A_SECRET = ("webhook", "create", "--show-secret")
-"""What is asked for by name."""
 
 
 def every_command(mapping: str, *, webhook_url: str, letter: str = "") -> list[Line]:
@@ -57,8 +54,8 @@ def every_command(mapping: str, *, webhook_url: str, letter: str = "") -> list[L
         ("webhook", "create", "--url", webhook_url),
         ("refresh", "users", "PNOBODY"),
         ("refresh", "users", "PNOBODY", "--json"),
-        ("resync", "--wait", "--json"),
-        ("replay", "--wait"),
+        ("resync", "--json"),
+        ("replay",),
         ("release",),
         ("release", "--json"),
         ("dlq", "redrive", "--all", "--json"),

@@ -26,7 +26,7 @@ PLANTED = {
     "proxy password": PROXY_PASSWORD,
     "Kafka password": KAFKA_PASSWORD,
 }
-PIECE_CHARS = 9
+PIECE_CHARS = 12
 """So many characters of a secret in a row are a part of it, not chance."""
 
 
@@ -42,7 +42,7 @@ def forms(secret: str) -> set[str]:
         whole.add(text[4 if before else 0 : len(text) // 4 * 4 - 4])
     whole.add(secret.encode().hex())
     pieces = {secret[at : at + PIECE_CHARS] for at in range(len(secret) - PIECE_CHARS + 1)}
-    return {form for form in whole if len(form) >= PIECE_CHARS} | pieces
+    return {form for form in whole if len(form) >= min(PIECE_CHARS, len(secret))} | pieces
 
 
 class Leaks:

@@ -29,7 +29,7 @@ from services.mapper.pool import WorkerPool
 from services.writer.core import WriterCore
 from shared.groups import MAPPER_GROUP, WRITER_GROUP
 from shared.http.waits import WaitLedger
-from shared.log.interface import NewRecord, Record, Subscription
+from shared.log.interface import Log, NewRecord, Record, Subscription
 from shared.log.sqlite import SqliteLog
 from shared.port.client import OwnedPage, PortClient
 from shared.port.transport import PortTransport
@@ -100,7 +100,7 @@ class World:
 
     pagerduty: SimulatorBench
     setting: Setting
-    log: SqliteLog
+    log: Log
     pool: WorkerPool
     mode: SweepMode = SweepMode.ON
     version: int = 0
@@ -356,11 +356,24 @@ class _Port(PortClient):
 
 @asynccontextmanager
 async def world(
-    account: Mapping[str, dict[str, Json]], *, blueprints: Sequence[Json] = BLUEPRINTS, **options: Json
+    account: Mapping[str, dict[str, Json]],
+    *,
+    blueprints: Sequence[Json] = BLUEPRINTS,
+    on_log: Log | None = None,
+    **options: Json,
 ) -> AsyncIterator[World]:
-    """Set everything up around an account of PagerDuty's, and an empty Port."""
+    """Set everything up around an account of PagerDuty's, and an empty Port.
+
+    Args:
+        account: The account.
+        blueprints: What Port has.
+        on_log: The log; None: an embedded one.
+        options: See `port_setting`.
+    """
     bench = SimulatorBench({**{kind: {} for kind in KINDS}, **account})
-    log = await SqliteLog.temporary()
+    own = None if on_log is not None else await SqliteLog.temporary()
+    log = on_log or own
+    assert log is not None
     pool = WorkerPool(1, batch_timeout_s=30.0)
     raw = [RAW_PREFIX + topic_part(kind) for kind in KINDS]
     try:
@@ -369,5 +382,6 @@ async def world(
             yield World(bench, setting, log, pool)
     finally:
         await pool.close()
-        await log.close()
+        if own is not None:
+            await own.close()
         await bench.http.aclose()

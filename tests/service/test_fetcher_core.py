@@ -120,11 +120,20 @@ async def letters(log: SqliteLog) -> list[DeadLetter]:
     return [read_dead_letter(record) for record in records]
 
 
-async def test_command_of_a_newer_release_is_held_not_guessed_at(log: SqliteLog) -> None:
+async def test_command_of_a_newer_release_is_held_not_guessed_at(
+    log: SqliteLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     desk = Desk()
     newer = NewRecord(
         COMMANDS.name, b"c1", b'{"type": "resync", "schema_version": %d}' % (SCHEMA_VERSION + 1)
     )
     batch = await published(log, newer, a_command("c2"))
-    assert await FetcherCore(log, desk.obey, now=lambda: AT).handle(batch) == [None, None]
+    core = FetcherCore(log, desk.obey, now=lambda: AT)
+    assert [await core.handle(batch) for _ in range(2)] == [[None, None], [None, None]]
+    assert [record.getMessage().split(": ")[1] for record in caplog.records] == [
+        "schema version 2 is newer than this release; upgrade the fetcher"
+    ]
     assert (desk.taken, await letters(log)) == ([], [])
+    # A release that knows the version carries it out.
+    monkeypatch.setattr("services.fetcher.core.SCHEMA_VERSION", SCHEMA_VERSION + 1)
+    assert await core.handle(batch) == [DONE, DONE]

@@ -1,6 +1,7 @@
 """What the writer makes of a batch of changes: what Port holds after it, each outcome, each dead letter."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -516,10 +517,22 @@ async def test_unreadable_record_is_a_letter_and_costs_only_itself(headers: Any,
         upsert("a", schema_version=2, operation="something new"),
     ],
 )
-async def test_record_of_a_newer_schema_stays_where_it_is(newer: Any) -> None:
+async def test_record_of_a_newer_schema_stays_where_it_is(
+    newer: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with writer_setting() as writer:
-        assert await writer.counts(newer, full("b")) == [None, WRITTEN]
+        with caplog.at_level(logging.ERROR, "services.writer"):
+            assert await writer.counts(full("a"), newer, full("b")) == [WRITTEN, None, None]
+            # What is handed in again and again must not be written again and again.
+            assert await writer.counts(full("c"), newer, full("b")) == [WRITTEN, None, None]
         assert await writer.letters() == {}
+        assert [record.getMessage().split(": ")[1] for record in caplog.records] == [
+            "schema version 2 is newer than this release; upgrade the writer"
+        ]
+        monkeypatch.setattr("services.writer.decoding.SCHEMA_VERSION", 2)
+        # A release that knows the version handles what was held.
+        _, known, behind = await writer.counts(full("d"), newer, full("b"))
+        assert (known is None, behind) == (False, WRITTEN)
 
 
 async def test_batch_is_held_while_port_is_down_and_given_back_when_leaving() -> None:

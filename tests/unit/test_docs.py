@@ -104,8 +104,17 @@ def test_make_targets_that_are_named_exist(file: Path) -> None:
 
 def test_every_make_target_is_documented_in_the_readme() -> None:
     assert {
-        *("help", "setup", "demo", "test", "check", "fmt", "clean"),
-        *("bench", "bench-memory", "bench-limit", "bench-mapping", "torture-mapping"),
+        *("help", "setup", "demo", "up", "down", "logs", "test", "check", "fmt", "clean"),
+        *(
+            "bench",
+            "bench-memory",
+            "bench-limit",
+            "bench-live",
+            "bench-gateway",
+            "bench-mapping",
+            "torture",
+            "torture-mapping",
+        ),
     } == TARGETS
     assert {one for one in TARGETS if f"make {one}" not in (ROOT / "README.md").read_text()} == set()
 

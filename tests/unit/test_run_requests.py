@@ -11,8 +11,10 @@ from services.fetcher.run_requests import (
     RunRequest,
     begin_run,
     forgettable,
+    is_answered,
     new_run_id,
     next_due,
+    next_due_of_kind,
     next_run,
     request_run,
 )
@@ -135,3 +137,30 @@ def test_ids_rise_whatever_the_clock_does(times: list[datetime]) -> None:
 def test_old_runs_are_forgotten_but_not_the_last_green_one() -> None:
     runs = [a_run("1", RunState.COMPLETED)] + [a_run(f"{n}", RunState.FAILED) for n in range(2, 7)]
     assert forgettable([*runs, a_run("0", RunState.LISTING)], keep=3) == ["3", "2"]
+
+
+def test_kind_with_its_own_schedule_counts_from_the_last_resync_that_it_took_part_in() -> None:
+    whole = a_run("1", RunState.COMPLETED, started_at=AT - 3 * HOUR)
+    other = a_run("2", RunState.COMPLETED, started_at=AT - 2 * HOUR, only_kinds=["users"])
+    replay = a_run("3", RunState.COMPLETED, started_at=AT - HOUR, type="replay")
+    runs = [whole, other, replay]
+    assert next_due_of_kind(runs, "oncalls", HOUR, AT) == AT - 2 * HOUR
+    assert next_due_of_kind(runs, "users", HOUR, AT) == AT - HOUR
+    assert next_due_of_kind([], "users", HOUR, AT) == AT
+    waiting = a_run("4", only_kinds=["oncalls"])
+    assert next_due_of_kind([*runs, waiting], "oncalls", HOUR, AT) is None
+    assert next_due_of_kind([*runs, waiting], "users", HOUR, AT) == AT - HOUR
+
+
+def test_resync_asked_for_in_port_is_answered_once_and_not_after_a_later_run() -> None:
+    assert not is_answered([], "port:1@x", AT)
+    ours = a_run("1", RunState.COMPLETED, started_at=AT - HOUR, commands=["port:1@x"])
+    assert is_answered([ours], "port:1@x", AT)
+    assert not is_answered([ours], "port:2@x", AT)
+    assert not is_answered([ours], "port:2@x", None)
+    later = a_run("2", RunState.LISTING, started_at=AT + HOUR)
+    assert is_answered([later], "port:2@x", AT)
+    # Port's clock is ahead: by that, the run began before it was asked for.
+    behind = a_run("3", RunState.LISTING, started_at=AT + HOUR, port_started_at=AT - HOUR)
+    assert not is_answered([behind], "port:2@x", AT)
+    assert not is_answered([a_run("4", only_kinds=["users"])], "port:2@x", AT)

@@ -91,10 +91,8 @@ class SweepCourse:
             await self._settle()
         for blueprint in self._places:
             await self._dispose(blueprint)
-        if self._tools.mode is SweepMode.ON and self._sweep.deleted and self._run.settle is not None:
-            await self._run.settle()
-            for blueprint in self._places:
-                await self._look_back(blueprint)
+        if self._tools.mode is SweepMode.ON:
+            await self._look_back()
 
     async def _read(self, ends: Mapping[TopicPartition, int]) -> None:
         """Take what the records up to these ends say."""
@@ -215,15 +213,48 @@ class SweepCourse:
                 doomed = []
         await self._delete(doomed, place)
 
-    async def _look_back(self, blueprint: str) -> None:
-        """Take out of the account what the writer has left when it came to it."""
+    async def _look_back(self) -> None:
+        """Have deleted once more what could not go before something else; take what stays out of the account.
+
+        Port deletes nothing that something points at, and the writer hears of the two in any order.
+        """
+        handed_over = self._sweep.deleted
+        left: dict[str, list[str]] = {}
+        while handed_over and self._run.settle is not None:
+            await self._run.settle()
+            left = {blueprint: await self._left(blueprint) for blueprint in self._places}
+            remaining = sum(map(len, left.values()))
+            if remaining == handed_over:
+                # Nothing went that they could have waited for.
+                break
+            handed_over = remaining
+            for blueprint, identifiers in left.items():
+                await self._delete_again(blueprint, frozenset(identifiers))
+        for blueprint, identifiers in left.items():
+            for identifier in identifiers:
+                add_left(self._sweep.blueprints[blueprint], identifier)
+
+    async def _left(self, blueprint: str) -> list[str]:
+        """Return what the writer has left when it came to its delete."""
+        left: list[str] = []
         for identifiers in self._scratch.doomed(blueprint, CHUNK):
             try:
-                left = await owned_among(self._tools.port, blueprint, identifiers)
+                found = await owned_among(self._tools.port, blueprint, identifiers)
             except NotReadableError:
-                return
-            for entity in left:
-                add_left(self._sweep.blueprints[blueprint], entity.identifier)
+                break
+            left += [entity.identifier for entity in found]
+        return left
+
+    async def _delete_again(self, blueprint: str, identifiers: frozenset[str]) -> None:
+        place = self._places[blueprint]
+        doomed = [
+            (candidate, since)
+            for candidate in (self._candidates(blueprint) if identifiers else ())
+            if candidate.entity.identifier in identifiers
+            and (since := place.fate(candidate).goes_unless) is not None
+        ]
+        for start in range(0, len(doomed), CHUNK):
+            await self._delete(doomed[start : start + CHUNK], place)
 
     def _candidates(self, blueprint: str) -> Iterator[Candidate]:
         for chunk in self._scratch.candidates(blueprint, CHUNK):

@@ -1,0 +1,34 @@
+"""Proves what a run deletes and what it keeps on Kafka too: the cases of the embedded log, run again."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import pytest
+
+from tests.kafka.cluster import Cluster
+from tests.service import sweep_setting, test_sweep
+
+Case = Callable[[], Awaitable[None]]
+CASES: list[Case] = [
+    test_sweep.test_page_shift_is_found_out_where_objects_cannot_be_asked_for,
+    test_sweep.test_kind_that_answers_an_empty_list_loses_nothing_and_is_mapped_again,
+    partial(test_sweep.test_kind_that_is_suddenly_refused_loses_nothing, 403),
+    test_sweep.test_nine_of_ten_go_at_the_usual_threshold,
+    test_sweep.test_ten_of_ten_are_kept_and_said_loudly,
+    test_sweep.test_object_whose_mapping_fails_today_and_existed_yesterday_keeps_its_entity,
+    test_sweep.test_user_deleted_in_pagerduty_does_not_come_back_by_a_replay,
+    test_sweep.test_replay_of_a_new_mapping_takes_away_what_only_the_previous_one_made,
+    test_sweep.test_two_entries_on_one_entity_keep_it_as_long_as_one_takes_the_object,
+    test_sweep.test_items_removed_under_items_to_parse_go_with_their_entities,
+]
+
+
+def _name(case: Case) -> str:
+    function = case.func if isinstance(case, partial) else case
+    return function.__name__.removeprefix("test_")
+
+
+@pytest.mark.parametrize("case", CASES, ids=_name)
+async def test_on_kafka(case: Case, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(test_sweep, "world", partial(sweep_setting.world, on_log=await cluster.open_log()))
+    await case()

@@ -1,0 +1,213 @@
+"""Proves, over the whole product in one process, cases that took more than one service to go wrong."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from schemas.command import CommandType
+from schemas.outcome import Reason
+from schemas.run import RunState
+from shared.lost_records import ASKED_BY
+from tests.model.world import World
+
+Json = Any
+SEED = 7
+BULK = ".*/entities/bulk"
+ALWAYS = None
+
+
+def properties(world: World, blueprint: str, identifier: str) -> Json:
+    entity = world.port.catalog.entity((blueprint, identifier))
+    assert entity is not None
+    return dict(entity.properties)
+
+
+def written(world: World, blueprint: str, identifier: str, name: str) -> list[Json]:
+    """Return the values that a property ever had in Port, each once in a row."""
+    values: list[Json] = []
+    for version in world.port.catalog.history((blueprint, identifier)) or []:
+        held: Json = version["properties"]
+        if not values or values[-1] != held.get(name):
+            values.append(held.get(name))
+    return values
+
+
+def set_service(world: World, object_id: str, **changes: Json) -> None:
+    """Change a service and have PagerDuty tell of it."""
+    account = world.account
+    row = {**account.row("services", object_id), **changes}
+    account.simulator.store.put("services", object_id, row)
+    account.mail.append(account.event("service.updated", row))
+    world.changed()
+
+
+def rule(path: str, times: int | None, method: str | None = None, **action: Json) -> Json:
+    match = {"path": path} if method is None else {"path": path, "method": method}
+    return {"match": match, "times": times, "action": action}
+
+
+def test_run_killed_between_any_two_of_its_steps_is_done_by_the_next_process() -> None:
+    with World(SEED) as world:
+        world.until_quiet()
+        killed_in: set[RunState] = set()
+        for turns in (*range(0, 80, 7), *range(80, 260, 18)):
+            account = world.account
+            account.delete("users", account.ids("users")[0])
+            account.create("users")
+            account.edit("services", account.ids("services")[turns % 3])
+            world.changed()
+            world.command(CommandType.RESYNC)
+            world.take_steps(turns)
+            world.do(world.process.runs.catch_up())
+            killed_in |= {run.state for run in world.process.runs.runs if not run.ended}
+            world.kill()
+            world.until_quiet()
+            assert world.differences() == []
+        assert killed_in >= {RunState.LISTING, RunState.MAPPING, RunState.WRITING, RunState.SWEEPING}
+        world.check_all()
+
+
+def test_replay_killed_between_any_two_of_its_steps_ends_in_the_same_catalog() -> None:
+    with World(SEED) as world:
+        world.until_quiet()
+        for number, turns in enumerate(range(0, 200, 20)):
+            world.use(("choosy", "items", "plain")[number % 3])
+            world.take_steps(turns)
+            world.kill()
+            world.until_quiet()
+        world.check_all()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_page_older_than_a_live_change_does_not_undo_it(restarts: bool) -> None:
+    with World(SEED) as world:
+        world.until_quiet()
+        service = world.account.ids("services")[0]
+        before = properties(world, "service", service)["name"]
+        # The page is read, and on its way.
+        released = world.process.line.held["/services"] = asyncio.Event()
+        world.command(CommandType.RESYNC)
+        world.until(lambda: world.process.line.waiting == 1)
+        set_service(world, service, name="newer")
+        world.deliver(-1)
+        world.until(lambda: properties(world, "service", service)["name"] == "newer")
+        if restarts:
+            world.kill()
+        released.set()
+        world.until_quiet()
+        assert written(world, "service", service, "name") == [before, "newer"]
+        world.check_all()
+
+
+def test_analytics_that_are_gone_for_one_run_leave_their_properties_as_they_are() -> None:
+    with World(SEED, mapping="enriched") as world:
+        world.until_quiet()
+        service = world.account.ids("services")[0]
+        before = properties(world, "service", service)
+        assert before["mean"] is not None
+        world.account.simulator.store.put(
+            "services", service, {**world.account.row("services", service), "name": "another"}
+        )
+        world.changed()
+        world.trouble(
+            "pagerduty", rule("/analytics/.*", ALWAYS, status=429, headers={"daily-ratelimit-remaining": "0"})
+        )
+        run = world.resync()
+        assert run.state is RunState.COMPLETED
+        assert properties(world, "service", service) == {**before, "name": "another"}
+        world.check_all()
+
+
+def test_relation_target_that_appears_later_heals_the_newest_version_of_what_points_at_it() -> None:
+    with World(SEED, mapping="strict") as world:
+        account = world.account
+        world.until_quiet()
+        world.trouble("pagerduty", rule("/services(/.*)?", ALWAYS, status=403))
+        service = account.create("services")
+        incident = account.create("incidents")
+        for title in ("first", "second"):
+            row = {
+                **account.row("incidents", incident),
+                "title": title,
+                "service": {"id": service, "type": "service_reference"},
+            }
+            account.simulator.store.put("incidents", incident, row)
+            account.mail.append(account.event("incident.reassigned", row))
+            world.changed()
+            world.deliver(-1)
+            world.until_quiet()
+        letters = world.do(world.process.letters())
+        assert {failure.reason for one in letters for failure in one.letter.failures} == {
+            Reason.RELATION_TARGET_MISSING
+        }
+        world.fair_weather()
+        set_service(world, service, status="active")
+        world.deliver(-1)
+        # Open letters of this reason are asked for every five minutes.
+        world.do(asyncio.sleep(700))
+        world.until_quiet()
+        assert written(world, "incident", incident, "title") == ["second"]
+        assert world.do(world.process.letters()) == []
+        world.check_all()
+
+
+def test_token_that_expires_between_search_and_write_costs_nothing() -> None:
+    with World(SEED) as world:
+        world.until_quiet()
+        for service in world.account.ids("services"):
+            world.account.edit("services", service)
+        world.changed()
+        world.trouble("port", rule(BULK, 1, "POST", expire_token=True))
+        run = world.resync()
+        assert (run.state, run.failure_count) == (RunState.COMPLETED, 0)
+        assert world.differences() == []
+        world.check_all()
+
+
+def test_log_that_begins_behind_a_committed_offset_is_an_alarm_and_a_resync() -> None:
+    with World(SEED) as world:
+        world.until_quiet()
+        world.trouble("port", rule(".*", ALWAYS, status=503))
+        service = world.account.ids("services")[0]
+        set_service(world, service, name="told in vain")
+        world.deliver(-1)
+        world.pass_time(60)
+        in_eight_days = world.clock.now() + timedelta(days=8)
+        world.do(world.process.log.maintain(int(in_eight_days.timestamp() * 1000)))
+        world.kill()
+        world.fair_weather()
+        world.until_quiet()
+        asked_by = [who for run in world.process.runs.runs for who in run.asked_by]
+        assert ASKED_BY in asked_by
+        assert properties(world, "service", service)["name"] == "told in vain"
+        world.check_all()
+
+
+def test_what_others_stand_on_goes_in_the_run_in_which_they_go() -> None:
+    with World(SEED) as world:
+        account = world.account
+        policy = account.create("escalation_policies")
+        service = account.create("services")
+        row = {**account.row("services", service), "escalation_policy": {"id": policy}}
+        account.simulator.store.put("services", service, row)
+        world.changed()
+        world.resync()
+        assert account.delete("services", service)
+        assert account.delete("escalation_policies", policy)
+        world.changed()
+        run = world.resync()
+        assert run.sweep is not None
+        assert run.sweep.blueprints["policy"].deleted_identifiers == [policy]
+        assert world.differences() == []
+
+
+def test_model_can_fail() -> None:
+    """The model's own judge is not blind: a valid entity that goes is told of."""
+    with World(SEED) as world:
+        world.until_quiet()
+        user = world.account.ids("users")[0]
+        world.port.catalog.delete([("user", user)])
+        assert [one.partition(": ")[2] for one in world.wrong] == [f"user/{user} was valid and is deleted"]
+        world.wrong.clear()

@@ -1,0 +1,14 @@
+"""Plays the model for some hundred steps; `make torture` plays it for thousands."""
+
+from hypothesis import HealthCheck, settings
+
+from tests.model.machine import Model
+
+TestModel = Model.TestCase
+TestModel.settings = settings(
+    max_examples=10,
+    stateful_step_count=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
