@@ -1,5 +1,6 @@
 """Runs services of one installation as processes against a Kafka, and feeds its topics."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -166,6 +167,14 @@ async def lag(log: KafkaLog, group: str, places: Sequence[TopicPartition]) -> in
     """Return how many records of the partitions a group has not done with."""
     ends, committed = await log.end_offsets(places), await log.committed(group, places)
     return sum(end - (committed[place].offset if place in committed else 0) for place, end in ends.items())
+
+
+async def wait_until_done(log: KafkaLog, group: str, places: Sequence[TopicPartition]) -> None:
+    """Return when a group has committed all that the partitions hold."""
+    while True:
+        if not await lag(log, group, places):
+            return
+        await asyncio.sleep(POLL_S)
 
 
 def places_of(topic: str, partitions: int) -> list[TopicPartition]:

@@ -1,7 +1,7 @@
 """Measures the services on a real Kafka: from the raw topic to Port, mappers alone, a whole resync.
 
-Run it with `python -m benchmarks.kafka`. Kafka is the one of PAGERPORT_TEST_KAFKA, else one that is started here
-of Apache Kafka's own jars; it and the simulators share the machine with what is measured.
+Run it with `python -m benchmarks.kafka`. Kafka is the one of PAGERPORT_TEST_KAFKA, else one that is started
+here of Apache Kafka's own jars; it and the simulators share the machine with what is measured.
 """
 
 import argparse

@@ -1,11 +1,10 @@
 """Measures mapper processes alone on Kafka: consume, map, publish, commit."""
 
-import asyncio
 import time
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.installation import Broker, Installation, lag, places_of, put_in_force
+from benchmarks.installation import Broker, Installation, places_of, put_in_force, wait_until_done
 from benchmarks.kafka_feed import PLACES, fill
 from benchmarks.table import Budget, print_columns
 from schemas.topics import ENTITIES, RAW
@@ -15,7 +14,6 @@ PREFIX = "mapping."
 PROCESSES = (1, 2)
 KEPT_MIN = 0.9
 MEMORY_MAX_MIB = 200
-POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +102,7 @@ async def _map(installation: Installation, processes: int) -> Mapping:
             mappers_s, broker_s = sum(one.cpu_s() for one in mappers), installation.broker.cpu_s()
             began_s = time.monotonic()
             await put_in_force(log, installation.identifier)
-            while await lag(log, MAPPER_GROUP, PLACES):
-                await asyncio.sleep(POLL_S)
+            await wait_until_done(log, MAPPER_GROUP, PLACES)
             return Mapping(
                 wall_s=time.monotonic() - began_s,
                 cpu_s=sum(one.cpu_s() for one in mappers) - mappers_s,

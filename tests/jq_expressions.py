@@ -134,6 +134,11 @@ class Expressions:
         return self._choose(f"({self._expression(depth)})?", f"try {self._path()}", f"[{self._path()}?]")
 
     def stepped(self, depth: int) -> str:
+        if self._random.random() < 0.2:
+            key = self._choose(
+                "1 - 1", "1 - 3", "1 - 9", "2 + 7", '"a"', '"a" + ""', ".a", ".id", "null", "true"
+            )
+            return f"{self._choose('[1, 2, 3]', '{a: 1}', '.a', '(.a, .b)', '.b', 'null')}[{key}]"
         return f"({self._expression(depth)}){self._step(True)}"
 
     def function(self, depth: int) -> str:

@@ -23,6 +23,7 @@ from services.fetcher.mapping_poll import FILE_INTERVAL, LoadMapping, from_file,
 from services.fetcher.opening import open_pagerduty
 from services.fetcher.parts import FetcherParts
 from services.fetcher.raw_publisher import RawPublisher
+from services.fetcher.run_counts import note_lost
 from services.fetcher.run_reader import RunReader
 from services.fetcher.service import FetcherService
 from services.fetcher.showing import show
@@ -141,6 +142,7 @@ class FetcherAssembly:
             make_sweep=self._make_sweep,
             make_hydration=self._make_hydration,
             on_release=self.release,
+            on_close=note_lost,
         )
 
     def _load_mapping(self) -> LoadMapping:

@@ -12,6 +12,7 @@ from services.fetcher.mapping_versions import asked_kinds, last_green_version, p
 from services.fetcher.parts import FetcherParts
 from services.fetcher.raw_publisher import RawPublisher
 from services.fetcher.run_book import Surroundings, Watch
+from services.fetcher.run_counts import count_onward
 from services.fetcher.run_journal import RunJournal
 from services.fetcher.run_reader import RunReader
 from services.fetcher.run_requests import RunRequest
@@ -51,6 +52,7 @@ class Attempt:
         self._authority = authority
         self._journal = journal
         self._leadership = leadership
+        self._requests = count_onward(parts.requests, run.requests)
 
     async def carry_out(self) -> None:
         """Lead the run to its result.
@@ -152,7 +154,7 @@ class Attempt:
             log=parts.log,
             identifier=parts.identifier,
             waits=parts.waits,
-            requests=parts.requests,
+            requests=self._requests,
             successes=parts.successes,
             watch=Watch(
                 poll_s=parts.poll_s,

@@ -1,6 +1,6 @@
 """Folds what the stages committed, and their dead letters, into the result of a run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from schemas.dead_letter import DeadLetter
 from schemas.outcome import Count
@@ -50,6 +50,43 @@ def merge_listings(listings: Iterable[KindResult]) -> KindResult:
         merged.ids_digest = digest_text(sum(int(digest, 16) for digest in digests))
     merged.reason = "; ".join(reasons)
     return merged
+
+
+def count_onward(
+    total: Callable[[], Mapping[str, int]], before: Mapping[str, int]
+) -> Callable[[], dict[str, int]]:
+    """Return what tells the requests of a run alone, of a process that sends more than these.
+
+    Args:
+        total: Requests of the process to each third party so far.
+        before: Requests of the run's earlier attempts.
+    """
+    at_start = dict(total())
+
+    def onward() -> dict[str, int]:
+        return {
+            host: before.get(host, 0) + number - at_start.get(host, 0) for host, number in total().items()
+        }
+
+    before = dict(before)
+    return onward
+
+
+def note_lost(result: RunResult) -> None:
+    """Say in the result where the values are named that did not arrive: other processes know them."""
+    kinds = result.kinds.values()
+    dropped = sum(kind.writer.get(Count.DROPPED, 0) for kind in kinds)
+    omitted = sum(kind.mapper.get(Count.OMITTED, 0) for kind in kinds)
+    if dropped:
+        result.warnings.append(
+            f"{dropped} values were dropped, for they do not fit their blueprint: the writer's log names each "
+            "property once, with the reason"
+        )
+    if omitted:
+        result.warnings.append(
+            f"{omitted} values were left as they were, for their expressions gave none: the mapper's log names "
+            "each expression once, with the reason"
+        )
 
 
 def count_failures(kinds: Mapping[str, KindResult]) -> int:

@@ -14,6 +14,7 @@ from schemas.outcome import Count, Reason
 from schemas.topics import ENTITIES
 from services.mapper.evaluate import Failed, Omission
 from services.mapper.mapped import Change, Mapped, RawObject
+from services.mapper.newest_records import NewestRecords
 from services.mapper.patient_run import map_patiently
 from services.mapper.plan import build_plan
 from services.mapper.plan_shape import Plan
@@ -23,7 +24,7 @@ from services.mapper.replaying import Replaying
 from shared.core import Batch
 from shared.dead_letters import dead_letter_record
 from shared.log.interface import Log, NewRecord, Record, TopicPartition
-from shared.outcome import Outcome
+from shared.outcome import DONE, Outcome
 from shared.sightings import Sightings
 from shared.sources import plan_sources
 
@@ -94,6 +95,7 @@ class MapperCore:
         self._source = f"pagerport/{identifier}/mapper"
         self._plan: Plan | None = None
         self._replaying = Replaying()
+        self._newest = NewestRecords(log)
         self._omissions = new_omissions() if omissions is None else omissions
         self._known = asyncio.Event()
         self._held: set[TopicPartition] = set()
@@ -127,6 +129,10 @@ class MapperCore:
         if plan is None:
             return [None] * len(batch.records)
         read = self._replaying.adopt(batch, read)
+        old = await self._superseded(batch, read)
+        if old is None:
+            return [None] * len(batch.records)
+        read = [None if index in old else one for index, one in enumerate(read)]
         objects = [_in_run(one) if plan["previous"] else one.raw for one in read if isinstance(one, Readable)]
         results = iter(
             await map_patiently(
@@ -141,7 +147,7 @@ class MapperCore:
         behind: set[TopicPartition] = set()
         out: list[NewRecord] = []
         outcomes: list[Outcome | None] = []
-        for record, one in zip(batch.records, read, strict=True):
+        for index, (record, one) in enumerate(zip(batch.records, read, strict=True)):
             mapped = next(results) if isinstance(one, Readable) else None
             # Only what comes first in its partition: later changes of a key must not overtake earlier ones.
             if record.place in behind or (isinstance(one, Readable) and mapped is None):
@@ -152,10 +158,27 @@ class MapperCore:
             elif isinstance(one, Unreadable):
                 outcomes.append(self._reject(plan, record, one, out))
             else:
-                outcomes.append(None)
+                outcomes.append(DONE if index in old else None)
         if out:
             await self._log.append(out)
         return outcomes
+
+    async def _superseded(
+        self, batch: Batch, read: Sequence[Readable | Unreadable | None]
+    ) -> set[int] | None:
+        """Return which records of a replay a later one of their object follows; None: the batch must go."""
+        replayed = {
+            index: record
+            for index, (record, one) in enumerate(zip(batch.records, read, strict=True))
+            if self._replaying.has(record, one)
+        }
+        self._newest.forget(self._newest.places - batch.progress.keys())
+        found = await self._newest.superseded(replayed.values(), self._replaying.version, batch.leaving)
+        # If these must be handled again after all, the little that is left is read again.
+        self._newest.forget({one.place for one in replayed.values() if self._replaying.ends_with(one)})
+        if found is None:
+            return None
+        return {index for index, record in replayed.items() if (record.place, record.offset) in found}
 
     def _read(self, records: Sequence[Record]) -> list[Readable | Unreadable | None]:
         """Read records; None: held, as is everything behind it in its partition."""

@@ -35,6 +35,16 @@ class Replaying:
         }
         return cls(mapping.version, mapping.run_id, ends if mapping.run_id else {})
 
+    def has(self, record: Record, one: Readable | Unreadable | None) -> bool:
+        """Return whether a record, as `adopt` gave it, is one of the replay."""
+        if not isinstance(one, Readable) or not self.run_id:
+            return False
+        return one.headers.runid == self.run_id and record.offset < self.ends.get(record.place, 0)
+
+    def ends_with(self, record: Record) -> bool:
+        """Return whether nothing of the replay comes after a record of it in its partition."""
+        return record.offset + 1 >= self.ends.get(record.place, 0)
+
     def adopt(
         self, batch: Batch, read: Sequence[Readable | Unreadable | None]
     ) -> list[Readable | Unreadable | None]:

@@ -61,6 +61,7 @@ class WriterCore:
         members: Members of the group in this process. They share the core, so that one's calls go out while
             another waits for the last ones of its batch; batches of different partitions may be handled side
             by side.
+        says_all: Log which values are dropped also of changes of a run; else who made the core asks for `drops`.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class WriterCore:
         dry_run: Recorder | None = None,
         deletes: Deletes = Deletes.ON,
         members: int = 1,
+        says_all: bool = False,
     ) -> None:
         self._log = log
         self._port = port
@@ -88,7 +90,7 @@ class WriterCore:
         self._grace_s = grace_s
         self._dry_run = dry_run
         self._shapes = Shapes(port, self._now_s)
-        self._preparer = Preparer(self._shapes)
+        self._preparer = Preparer(self._shapes, says_all=says_all)
         self._upserter = Upserter(port, self._shapes, concurrency=concurrency)
         sizes = Sizes(port, self._now_s)
         self._deleter = Deleter(port, sizes, mode=deletes, concurrency=concurrency)

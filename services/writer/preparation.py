@@ -38,11 +38,13 @@ class Preparer:
 
     Args:
         shapes: Knows the blueprints.
+        says_all: Log what changes of a run lose too: nobody collects it for the run's result.
     """
 
-    def __init__(self, shapes: Shapes) -> None:
+    def __init__(self, shapes: Shapes, *, says_all: bool = False) -> None:
         self.drops: Sightings[Drop] = Sightings(DROPS_KEPT)
         self._shapes = shapes
+        self._says_all = says_all
 
     async def get_shape(self, blueprint: str, leaving: asyncio.Event) -> Shape | Settled | None:
         """Return the shape of a blueprint; None: it is missing; or the end of its changes: Port fails for it.
@@ -102,8 +104,7 @@ class Preparer:
                 continue
             drop = Drop(change.blueprint, path, reason)
             where = f"{change.kind[:NAME_LIMIT_CHARS]} {change.object_id[:NAME_LIMIT_CHARS]}"
-            if self.drops.note(drop, where) and not change.run_id:
-                # Those of a run are in its result.
+            if self.drops.note(drop, where) and (self._says_all or not change.run_id):
                 logger.warning("%s (first in %s); mend the mapping or the blueprint", drop, where)
 
 

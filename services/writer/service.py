@@ -42,6 +42,7 @@ async def open_writer(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
             concurrency=settings.port.concurrency,
             deletes=settings.deletes,
             members=members,
+            says_all=True,
         )
         metered = metrics.meter(core)
         consumers = [

@@ -33,6 +33,7 @@ from shared.log.kafka_connection import KafkaConnection
 from shared.log.kafka_errors import kafka_errors
 from shared.log.kafka_lanes import Lanes
 from shared.log.kafka_member import KafkaMember
+from shared.log.kafka_odd_names import tolerate_odd_names
 from shared.log.kafka_reader import KafkaReaders
 from shared.log.kafka_stopping import stop_for_good
 from shared.log.kafka_topics import Difference, KafkaTopics
@@ -83,6 +84,7 @@ class KafkaLog:
         Raises:
             RetryableError, ConfigurationError: Kafka cannot be reached or refuses us.
         """
+        tolerate_odd_names()
         async with self._errors("connecting"):
             self._parts = await _Parts.start(self._connection)
 

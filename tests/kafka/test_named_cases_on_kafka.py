@@ -1,11 +1,16 @@
 """Proves what a run deletes and what it keeps on Kafka too: the cases of the embedded log, run again."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
 
-from tests.kafka.cluster import Cluster
+from schemas.topics import ENTITIES
+from shared.errors import RetryableError
+from shared.groups import MAPPER_GROUP, WRITER_GROUP
+from shared.log.interface import Log
+from tests.kafka.cluster import DEADLINE_S, Cluster, places_of
 from tests.service import sweep_setting, test_sweep
 
 Case = Callable[[], Awaitable[None]]
@@ -30,5 +35,20 @@ def _name(case: Case) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=_name)
 async def test_on_kafka(case: Case, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(test_sweep, "world", partial(sweep_setting.world, on_log=await cluster.open_log()))
+    log = await cluster.open_log()
+    await _until_groups_are_looked_after(log)
+    monkeypatch.setattr(test_sweep, "world", partial(sweep_setting.world, on_log=log))
     await case()
+
+
+async def _until_groups_are_looked_after(log: Log) -> None:
+    """Return once the cluster, which may just have been started, knows who coordinates groups."""
+    await log.create_topics([ENTITIES.name])
+    async with asyncio.timeout(DEADLINE_S):
+        for group in (MAPPER_GROUP, WRITER_GROUP):
+            while True:
+                try:
+                    await log.committed(group, places_of(ENTITIES.name))
+                    break
+                except RetryableError:
+                    await asyncio.sleep(0.1)

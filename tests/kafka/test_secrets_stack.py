@@ -114,9 +114,8 @@ async def test_services_on_kafka_tell_no_secret(scene: Scene, stack: Stack) -> N
     assert deliver(gateway, event("service.updated", "PNOBODY")) == 202
     assert deliver(gateway, b"\xff{") == 202
     await poison(stack)
-    stack.wait_until(
-        lambda: "dlq.pagerduty.webhooks" in stack.command("dlq", "list").stdout, "a letter is kept"
-    )
+    letters = ("dlq", "list", "--json", "--limit", "100000")
+    stack.wait_until(lambda: "dlq.pagerduty.webhooks" in stack.command(*letters).stdout, "a letter is kept")
     for said in ("--json", "--all"):
         scene.produced.append((f"dlq list {said}", stack.command("dlq", "list", said).stdout))
     scene.pagerduty.behaviour = in_turn(in_json(403), in_html(502), in_json(401), reset, in_headers(400))
@@ -128,9 +127,7 @@ async def test_services_on_kafka_tell_no_secret(scene: Scene, stack: Stack) -> N
     wrong = {**stack.more, "OCEAN__KAFKA__PASSWORD": "guessed-and-wrong"}
     right, stack.more = stack.more, wrong
     ended = stack.command("--debug", "status", code=2)
-    scene.produced.append(
-        ("status with the wrong password", ended.stderr.replace("guessed", "") + ended.stdout)
-    )
+    scene.produced.append(("the wrong password", ended.stderr + ended.stdout))
     assert "guessed" not in ended.stderr
     stack.more = right
     shown(scene, stack)

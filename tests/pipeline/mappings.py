@@ -131,3 +131,43 @@ SPINE = (
 """
 )
 """The four kinds of the spine."""
+
+PAGE_SCHEDULES = """
+createMissingRelatedEntities: true
+deleteDependentEntities: true
+resources:
+  - kind: schedules
+    selector:
+      query: "true"
+    port:
+      entity:
+        mappings:
+          identifier: .id
+          title: .name
+          blueprint: '"pagerdutySchedule"'
+          properties:
+            url: .html_url
+            timezone: .time_zone
+            description: .description
+            users: "[.users[].summary]"
+"""
+PAGE_SERVICES = """
+createMissingRelatedEntities: true
+deleteDependentEntities: true
+resources:
+  - kind: services
+    selector:
+      query: "true"
+    port:
+      entity:
+        mappings:
+          identifier: .id
+          title: .name
+          blueprint: '"pagerdutyService"'
+          properties:
+            status: .status
+            url: .html_url
+            oncall: "[.__oncall_user[].user.email]"
+"""
+PAGE_INCIDENTS = "resources:\n" + PAGE[PAGE.index("  - kind: incidents") :]
+"""The integration page's three examples, each as it stands there."""

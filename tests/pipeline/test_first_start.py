@@ -13,7 +13,7 @@ import yaml
 
 from tests.oracle import differences, expected_catalog
 from tests.pipeline.harness import TOKEN, Stage, pagerduty, port
-from tests.pipeline.mappings import PAGE
+from tests.pipeline.mappings import PAGE, PAGE_INCIDENTS, PAGE_SCHEDULES, PAGE_SERVICES
 
 pytestmark = pytest.mark.pipeline
 DEFAULTS = files("services.fetcher.defaults")
@@ -160,10 +160,34 @@ def test_mapping_that_port_holds_goes_before_the_default_one(tmp_path: Path) -> 
         assert sorted(ended.result["kinds"]) == ["incidents", "services"]
         assert sorted(stage.blueprints()) == ["pagerdutyIncident", "pagerdutyService"]
         assert "in force: mapping of 'pipeline' in Port" in ended.err
-        assert (
-            "blueprint pagerdutyIncident: properties.responder dropped: not in the blueprint"
-            in warnings_of(ended.result)
-        )
+        assert "dropped" not in warnings_of(ended.result)
+
+
+@pytest.mark.parametrize(
+    ("text", "blueprint"),
+    [
+        (PAGE_SCHEDULES, "pagerdutySchedule"),
+        (PAGE_SERVICES, "pagerdutyService"),
+        (PAGE_INCIDENTS, "pagerdutyIncident"),
+    ],
+    ids=["schedules", "services", "incidents"],
+)
+def test_each_example_of_the_integration_page_fits_the_default_blueprints(
+    tmp_path: Path, text: str, blueprint: str
+) -> None:
+    with stage_of(tmp_path) as stage:
+        ended = stage.run("sync", "--mapping", stage.mapping(text), "--json")
+
+        assert ended.code == 0, ended.err
+        assert blueprint in ended.result["created_blueprints"]
+        (kind,) = ended.result["kinds"].values()
+        assert [kind["writer"].get(count, 0) for count in ("dropped", "rejected", "failed", "unmet")] == [
+            0
+        ] * 4
+        assert "dropped" not in warnings_of(ended.result)
+        held = stage.catalog()[blueprint].values()
+        given = yaml.safe_load(text)["resources"][0]["port"]["entity"]["mappings"]["properties"]
+        assert {name for one in held for name in one["properties"]} == set(given)
 
 
 def test_broken_mapping_in_port_is_a_line_per_mistake_and_nothing_is_created(tmp_path: Path) -> None:

@@ -175,7 +175,8 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
 
 @pytest.fixture
 def scene(hosts: Hosts, tmp_path: Path) -> Scene:
-    source, target, *echoes = hosts
+    source, target, *_ = hosts
+    echoes = hosts[2:]
     for one in echoes:
         one.behaviour = forward
         one.sent.clear()

@@ -190,7 +190,7 @@ async def hydration(
 ) -> AsyncIterator[HydrationBench]:
     """Hold a bench for the time of the block."""
     time = Time()
-    log = await SqliteLog.temporary()
+    log = await SqliteLog.temporary(clock=lambda: time.now().timestamp())
     await log.create_topics([WEBHOOKS.name, DLQ, dlq_topic("port.entities")])
     bench = HydrationBench(log, account, config, time)
     bench.leaving = asyncio.Event()

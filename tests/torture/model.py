@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -16,9 +17,27 @@ from tests.model.machine import Model
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play; return 1 when something does not hold, with the smallest steps to it."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture.model", description=__doc__)
-    parser.add_argument("--examples", type=int, default=150, help="installations (%(default)s)")
-    parser.add_argument("--steps", type=int, default=40, help="most steps of each (%(default)s)")
-    parser.add_argument("--seed", type=int, default=None, help="default: a new one, which is printed")
+    given = {
+        name: int(text) for name in ("EXAMPLES", "STEPS", "SEED") if (text := os.environ.get(f"MODEL_{name}"))
+    }
+    parser.add_argument(
+        "--examples",
+        type=int,
+        default=given.get("EXAMPLES", 150),
+        help="installations, or MODEL_EXAMPLES (%(default)s)",
+    )
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=given.get("STEPS", 40),
+        help="most steps of each, or MODEL_STEPS (%(default)s)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=given.get("SEED"),
+        help="or MODEL_SEED; default: a new one, which is printed",
+    )
     parser.add_argument("--no-shrink", action="store_true", help="show the first failure as it is")
     options = parser.parse_args(arguments)
     chosen = SystemRandom().randrange(2**32) if options.seed is None else options.seed

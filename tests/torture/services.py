@@ -128,6 +128,7 @@ def torture(
             "records": {name: stage["records"] for name, stage in final["stages"].items()},
             "runs": [
                 f"{one['type']} {one['state']}, attempt {one['attempt']}, for {', '.join(one['asked_by'])}"
+                + (f": {why_not_green(one)}" if one["state"] == "completed_with_failures" else "")
                 for one in runs
             ],
             "last run": {name: run.get(name) for name in ("state", "attempt", "failure_count")},
@@ -171,6 +172,16 @@ def letters(stack: Stack, reason: str = "") -> list[Any]:
     only = ["--reason", reason] if reason else []
     found: list[Any] = json.loads(stack.command("dlq", "list", "--json", "--limit", "10000", *only).stdout)
     return found
+
+
+def why_not_green(run: Any) -> str:
+    """Return what a run says of its failures."""
+    kinds = {
+        name: {part: kind.get(part) for part in ("state", "reason", "failures_by_reason", "mapper", "writer")}
+        for name, kind in run["kinds"].items()
+    }
+    told = {name: run.get(name) for name in ("failure_count", "failures", "error", "warnings", "sweep")}
+    return json.dumps({"kinds": kinds, **told})
 
 
 def wait_for_subscription(stack: Stack) -> None:

@@ -309,3 +309,24 @@ class _Deaf:
     async def on_assigned(self, partitions: frozenset[TopicPartition]) -> None: ...
 
     async def on_revoked(self, partitions: frozenset[TopicPartition]) -> None: ...
+
+
+async def test_new_file_and_its_side_files_are_for_their_owner_only(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        log = await SqliteLog.open(path, durable=True, consuming=True)
+        await log.create_topics([COMMANDS.name])
+        modes = {entry.name: entry.stat().st_mode & 0o777 for entry in path.parent.glob("log.sqlite*")}
+        await log.close()
+    finally:
+        os.umask(before)
+    lock = modes.pop("log.sqlite.lock")
+    assert modes == dict.fromkeys(("log.sqlite", "log.sqlite-wal", "log.sqlite-shm"), 0o600)
+    assert lock & 0o022 == 0, "it tells the pid"
+
+
+def test_mode_of_a_file_that_is_there_stays_as_its_owner_set_it(path: Path) -> None:
+    asyncio.run(write_one(path))
+    path.chmod(0o640)
+    asyncio.run(write_one(path))
+    assert path.stat().st_mode & 0o777 == 0o640

@@ -15,6 +15,7 @@ from schemas.dead_letter import DeadLetter, LetterFailure
 from schemas.mapping import MappingInForce
 from schemas.outcome import Reason
 from services.fetcher.hydration.counters import HydrationCounters
+from services.fetcher.hydration.covered import Covered
 from services.fetcher.hydration.hydrator import Ending, Fate, Hydrator
 from services.fetcher.hydration.triggers import Ignored, Newer, Unreadable, read_trigger
 from services.fetcher.hydration.worklist import Job, Worklist, first_offsets
@@ -97,6 +98,7 @@ class HydrationCore:
         self._patience_s = patience_s
         self.counters = HydrationCounters()
         self._work = Worklist()
+        self._covered = Covered()
         self._tasks: set[asyncio.Task[None]] = set()
         self._leaving: asyncio.Event | None = None
         self._moved = asyncio.Event()
@@ -162,6 +164,7 @@ class HydrationCore:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._work = Worklist()
+        self._covered.forget()
         self._failure = None
 
     async def _take(self, records: Sequence[Record]) -> None:
@@ -180,6 +183,9 @@ class HydrationCore:
                 self._work.settle(record)
             elif isinstance(read, Ignored):
                 self._ignore(read)
+                self._work.settle(record)
+            elif read.is_plain and self._covered.covers((read.kind, read.object_id), record.timestamp_ms):
+                self.counters.coalesced += 1
                 self._work.settle(record)
             else:
                 self.counters.coalesced += self._work.add(record, read)
@@ -203,6 +209,7 @@ class HydrationCore:
         held = self._planned
         if held is None or held[0] != mapping.version or now - held[1] > PLAN_AGE:
             sources = plan_sources(mapping.config, now=now)
+            self._covered.forget()
             await self._log.create_topics([source.topic for source in sources])
             self._planned = (mapping.version, now, sources)
 
@@ -290,6 +297,8 @@ class HydrationCore:
         what = f"{job.kind} {job.object_id}"
         match ending.fate:
             case Fate.PUBLISHED:
+                if ending.asked_at is not None:
+                    self._covered.note(job.subject, ending.asked_at)
                 counters.hydrated += 1
                 counters.denials.pop(job.kind, None)
             case Fate.SUPERSEDED:

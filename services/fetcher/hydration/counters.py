@@ -13,7 +13,8 @@ class HydrationCounters:
     Attributes:
         received: Records of `pagerduty.webhooks`, refresh requests too.
         requested: Those of them that are refresh requests.
-        coalesced: Those that joined others which waited for the same object.
+        coalesced: Those that joined others which waited for the same object, or came to hand only after it
+            had been asked for.
         pings: Tests of the subscription.
         unknown: Events about resources this release does not know.
         unreadable: Records that became dead letters because nobody could read them.

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -60,12 +60,14 @@ class Ending:
         detail: What went wrong, in one line.
         reason: Of a failure.
         lacking: Enrichment keys that could not be had.
+        asked_at: When what was published had been asked for; None: nothing was.
     """
 
     fate: Fate
     detail: str = ""
     reason: Reason = Reason.REFUSED
     lacking: int = 0
+    asked_at: datetime | None = None
 
 
 _PLAIN = {
@@ -180,9 +182,10 @@ class Hydrator:
     ) -> Ending:
         asked_at = found.asked_at or self._now()
         built = self._build(job, source, row, asked_at, omitted=omitted)
-        return await self._publish(
-            built, Fate.PUBLISHED, may_go_on, lacking=len(omitted.get(job.object_id, ()))
-        )
+        lacking = len(omitted.get(job.object_id, ()))
+        ending = await self._publish(built, Fate.PUBLISHED, may_go_on, lacking=lacking)
+        # An event that comes again may bring the enrichment that could not be had.
+        return ending if lacking else replace(ending, asked_at=asked_at)
 
     def _build(
         self,
@@ -231,4 +234,6 @@ _WORST_FIRST = (Fate.FAILED, Fate.DELETED, Fate.PUBLISHED, Fate.SUPERSEDED, Fate
 def _worst(endings: Sequence[Ending]) -> Ending:
     """Return what is said of an object with several sources."""
     worst = min(endings, key=lambda one: _WORST_FIRST.index(one.fate))
-    return Ending(worst.fate, worst.detail, worst.reason, sum(one.lacking for one in endings))
+    asked = [one.asked_at for one in endings if one.asked_at is not None]
+    asked_at = min(asked) if len(asked) == len(endings) else None
+    return Ending(worst.fate, worst.detail, worst.reason, sum(one.lacking for one in endings), asked_at)

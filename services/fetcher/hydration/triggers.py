@@ -45,6 +45,11 @@ class Trigger:
     cause: RefreshCause | None = None
     letters: tuple[str, ...] = ()
 
+    @property
+    def is_plain(self) -> bool:
+        """Return whether it says no more than that the object has changed."""
+        return self.cause is None and not self.is_deleted
+
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
