@@ -95,7 +95,7 @@ class Documents:
         return self._string()
 
     def _integer(self) -> str:
-        return str(self._random.choice((0, 1, 1, 2, 3, -5, 10, 100, 2**52, 2**53 - 1)))
+        return str(self._random.choice((0, 1, 1, 2, 3, -5, 10, 100, 2**52, 2**53 - 1, 2**53 + 1)))
 
     def _string(self) -> str:
         return json.dumps(self._random.choice(TEXTS), ensure_ascii=self._random.random() < 0.5)

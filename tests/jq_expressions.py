@@ -165,6 +165,7 @@ class Expressions:
         text, name = json.dumps(self._random.choice(TEXTS)), self._choose("a", "b", "id")
         return (
             *(text, f".{name} // {text}", '"2026-04-06T21:30:42Z"', "1775511042", "2", f".{name}"),
+            *("0", "-3", f"(.{name} | values)"),
             *(f"[.{name}[]?]", f"[.{name}[]?.a]", "[2, 1, 10, 2, null]", f'["b", "a", {text}, "é"]'),
             f"[{{a: 2, b: {text}}}, {{a: 1, b: .{name}}}, {{a: 2, id: 1}}]",
             f"[{{a: .{name}}}, {{a: {text}, b: 1}}, {{a: {text}, b: 2}}]",
@@ -212,6 +213,7 @@ class Expressions:
             f"[label $out | {source} | ({body}), break $out]",
             f"label $out | {source} | if . then ., break $out else {body} end",
             f"[label $a | label $b | {source} | {steps} {body} end]",
+            f"[label $a | (label $b | {source} | ., break $a), {body}]",
             f"[label $a | ({source}, (label $a | {body}, break $a), break $a)?]",
         )
 

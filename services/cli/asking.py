@@ -11,6 +11,7 @@ from schemas.command import Command, CommandType
 from schemas.run import RunResult, RunState
 from services.cli.layout import output_console
 from services.cli.open_log import open_log
+from services.cli.presence import NOBODY, PATIENCE_S, Absence, fetcher_runs
 from services.cli.progress import ProgressDisplay
 from services.cli.report import print_report
 from shared.commands_topic import give_command
@@ -61,11 +62,17 @@ async def ask(settings: "Settings", wanted: Ask) -> int:
             log, command, identifier=settings.integration.identifier, at=datetime.now(UTC)
         )
         if not wanted.wait:
+            if not await fetcher_runs(log):
+                _say_nobody()
             _say_given(command_id, wanted)
             return 0
         run = await _follow(log, command_id, patience_s=settings.sync.stall_timeout_s)
     _show(run, wanted)
     return EXIT_CODES[run.state]
+
+
+def _say_nobody() -> None:
+    print(f"{NOBODY}; the request waits in the log", file=sys.stderr, flush=True)
 
 
 def _say_given(command_id: str, wanted: Ask) -> None:
@@ -81,8 +88,12 @@ async def _follow(log: Log, command_id: str, *, patience_s: float) -> RunResult:
     """Return the run that answers a command once it has ended, showing it meanwhile."""
     records = RunRecords(log, keep_failures=True)
     held: list[str] = []
-    display = ProgressDisplay(output_console(stderr=True), lambda: held[-1] if held else None)
-    waited_s = 0.0
+    absence = Absence(min(PATIENCE_S, patience_s))
+    display = ProgressDisplay(
+        output_console(stderr=True),
+        lambda: "a fetcher: none seems to run" if absence.is_alone else held[-1] if held else None,
+    )
+    waited_s, passed_s = 0.0, 0.0
     with display:
         while True:
             await records.catch_up()
@@ -96,8 +107,13 @@ async def _follow(log: Log, command_id: str, *, patience_s: float) -> RunResult:
                     return run
                 held[:] = [run.error] if run.error else []
                 display.show(run)
+            if absence.wants_look(passed_s) and absence.note(runs=await fetcher_runs(log)):
+                _say_nobody()
+            if absence.is_too_long:
+                raise FatalError(f"{NOBODY}; nobody did in {PATIENCE_S:.0f} s; the request stays in the log")
             await asyncio.sleep(POLL_S)
             waited_s += POLL_S
+            passed_s = POLL_S
 
 
 def _show(run: RunResult, wanted: Ask) -> None:

@@ -23,7 +23,10 @@ def explain(
     without_port: Annotated[bool, typer.Option("--without-port", help="Do not ask Port.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
-    """Explain one entity: the object it is made of, its changes and letters, and what Port holds."""
+    """Explain one entity: the object it is made of, its changes and letters, and what Port holds.
+
+    Ends with 1 where neither the log nor Port knows of it.
+    """
     from services.cli.explain.document import document
     from services.cli.explain.port import Unasked, ask_port
     from services.cli.explain.report import print_story
@@ -45,3 +48,6 @@ def explain(
         print_story(story, held)
     if isinstance(held, Unasked) and held.exit_code:
         raise typer.Exit(held.exit_code)
+    in_port = not isinstance(held, Unasked) and held.entity is not None
+    if not story.objects and not story.changes and not in_port:
+        raise typer.Exit(1)

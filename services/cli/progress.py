@@ -14,20 +14,21 @@ from schemas.run import KindResult, KindState, RunResult, RunState
 from services.cli.layout import Cell, Column, Sheet
 from services.cli.pace import Pace
 
-LINE_EVERY_S = 5.0
+LINE_EVERY_S = 10.0
 """Seconds between two lines where there is no terminal."""
 
 WRITTEN_TITLES = {False: "written", True: "to write"}
 """What the number of writes is called, by whether it is a dry run."""
 
 _STAGES = {
-    RunState.WAITING: "waiting for the run in hand",
+    RunState.WAITING: "waiting for its turn",
     RunState.LISTING: "reading PagerDuty",
     RunState.MAPPING: "mapping what was read",
     RunState.WRITING: "writing to Port",
     RunState.SWEEPING: "deleting what is gone",
 }
 BAR_COLUMNS = 20
+LINE_COLUMNS = 100
 _STATE_STYLES = {
     KindState.COMPLETE: "green",
     KindState.INCOMPLETE: "yellow",
@@ -106,14 +107,19 @@ class ProgressDisplay:
         return f"{text}; waiting for {wait}" if wait else text
 
     def _line(self, result: RunResult, now_s: float) -> str:
-        parts = []
-        for name, kind in result.kinds.items():
-            of = "?" if kind.announced is None else kind.announced
-            parts.append(
-                f"{name} {kind.fetched}/{of} read, {written(kind)} {self._written}, "
-                f"{kind.writer.get(Count.UNCHANGED, 0)} unchanged, {kind.failed} failed"
-            )
-        return f"{self._headline(result, now_s)}: " + "; ".join(parts)
+        kinds = list(result.kinds.values())
+        headline = self._headline(result, now_s)[:LINE_COLUMNS]
+        if not kinds:
+            return headline
+        announced = [kind.announced for kind in kinds if kind.announced is not None]
+        of = str(sum(announced)) if len(announced) == len(kinds) else "?"
+        line = (
+            f"{headline}: {sum(kind.fetched for kind in kinds)}/{of} read, "
+            f"{sum(written(kind) for kind in kinds)} {self._written}, "
+            f"{sum(kind.writer.get(Count.UNCHANGED, 0) for kind in kinds)} unchanged, "
+            f"{sum(kind.failed for kind in kinds)} failed"
+        )
+        return line if len(line) <= LINE_COLUMNS else headline
 
     def _table(self, result: RunResult, now_s: float) -> RenderableType:
         sheet = Sheet(

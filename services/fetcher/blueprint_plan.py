@@ -50,6 +50,17 @@ def constant_blueprints(config: MappingFile) -> set[str]:
     return {name for text in texts if (name := constant_text(text)) is not None}
 
 
+def written_targets(config: MappingFile, definitions: Sequence[Definition]) -> set[str]:
+    """Return the blueprints that relations lead to which a mapping writes to blueprints it names outright."""
+    relations = {one["identifier"]: _part(one, _RELATIONS) for one in definitions}
+    targets = set()
+    for resource in config.resources:
+        mappings = resource.port.entity.mappings
+        of_blueprint = relations.get(constant_text(runnable_text(mappings.blueprint)) or "", {})
+        targets |= {of_blueprint[name]["target"] for name in mappings.relations if name in of_blueprint}
+    return targets
+
+
 def targets_of(definition: Definition) -> set[str]:
     """Return the other blueprints that a definition refers to."""
     parts = [*_part(definition, _RELATIONS).values(), *_part(definition, _AGGREGATIONS).values()]

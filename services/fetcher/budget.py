@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shared.http.backoff import MAX_WAIT_S
+from shared.http.backoff import parse_wait_s
 from shared.http.numbers import finite_number
 from shared.http.waits import WaitLedger
 from shared.log.interface import Clock, Sleep
@@ -25,6 +25,7 @@ A resync spends at once what it may, and the events of the rest of the window mu
 """
 SAME_WINDOW_S = 2.0
 """Two ends of a server window closer than this are the same one: the header counts whole seconds."""
+_RESET = "ratelimit-reset"
 _ACCOUNT = ""
 _HOST = "PagerDuty"
 _CAUSE = "rate limit"
@@ -56,6 +57,7 @@ class RateBudget:
         per_minute: Requests per minute; at most 960.
         clock: Monotonic seconds.
         sleep: Waits for seconds.
+        wall: Seconds since the epoch, for a server that gives the end of its window as a point in time.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class RateBudget:
         per_minute: int = REQUESTS_PER_MINUTE,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
+        wall: Clock = time.time,
     ) -> None:
+        self._wall = wall
         self._waits = waits
         self._limit = min(per_minute, REQUESTS_PER_MINUTE)
         self._clock = clock
@@ -158,17 +162,19 @@ class RateBudget:
     def observe(self, scope: str, headers: Mapping[str, str]) -> None:
         """Hear that a request of the scope is over, and what the server says is left (if anything).
 
-        Source: PagerDuty REST API, Rate Limits: `ratelimit-reset` counts seconds.
+        Source: PagerDuty REST API, Rate Limits: `ratelimit-reset` counts seconds; a gateway before it may
+        give a point in time.
         """
         self._in_flight[scope] = max(self._in_flight.get(scope, 0) - 1, 0)
         left = finite_number(headers.get("ratelimit-remaining"))
-        reset_s = finite_number(headers.get("ratelimit-reset"))
+        resets = {name: headers[name] for name in (_RESET,) if name in headers}
+        reset_s = parse_wait_s(resets, self._wall())
         if left is None or reset_s is None:
             return
         name = self._server_name(scope, headers)
         # Requests under way may not be counted in what is left.
         under_way = self._in_flight[scope] if name else sum(self._in_flight.values())
-        self._note(name, int(left) - under_way, self._clock() + min(max(reset_s, 0.0), MAX_WAIT_S))
+        self._note(name, int(left) - under_way, self._clock() + reset_s)
 
     def refuse(self, scope: str, headers: Mapping[str, str], wait_s: float) -> None:
         """Hear that the server refused a request for its limit: nothing is left for so many seconds."""

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.mapping import MappingFile
-from services.fetcher.blueprint_plan import Step, constant_blueprints, plan_creation, targets_of
+from services.fetcher.blueprint_plan import (
+    Step,
+    constant_blueprints,
+    plan_creation,
+    targets_of,
+    written_targets,
+)
 from shared.errors import FatalError, RejectedError, RetryableError
 from shared.port.client import PortClient
 from shared.tasks import all_of
@@ -32,6 +38,7 @@ async def create_missing_blueprints(
 ) -> FirstStart:
     """Create the blueprints that the mapping names outright, Port lacks and `definitions` has.
 
+    Also those that a relation leads to which the mapping writes: without its target it could not be made.
     A blueprint that exists is never changed, whatever it looks like.
 
     Raises:
@@ -39,7 +46,7 @@ async def create_missing_blueprints(
         RejectedError: Port refuses a definition.
         RetryableError: Port goes on failing for one blueprint only.
     """
-    named = constant_blueprints(config)
+    named = constant_blueprints(config) | written_targets(config, definitions)
     wanted = [one for one in definitions if one["identifier"] in named]
     present = await _present(port, {one["identifier"] for one in wanted}.union(*map(targets_of, wanted)))
     missing = [one for one in wanted if one["identifier"] not in present]

@@ -1,13 +1,17 @@
 """Closes dead letters by their addresses."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from schemas.refresh_request import RefreshCause
 from schemas.topics import DLQ_PREFIX
 from shared.dead_letters import Resolution, closing_record
 from shared.log.interface import Log, NewRecord, Record, TopicPartition
 from shared.topic_scan import read_one
+
+_NUMBER: Final = re.compile("[0-9]{1,18}")
 
 
 def resolution_for(cause: RefreshCause) -> Resolution:
@@ -37,7 +41,7 @@ async def _read(log: Log, address: str) -> Record | None:
     """Return the record at an address; None: it is none, or forgotten (it was closed long ago)."""
     topic, _, rest = address.partition("/")
     partition, _, offset = rest.partition("/")
-    if not topic.startswith(DLQ_PREFIX) or not partition.isdecimal() or not offset.isdecimal():
+    if not topic.startswith(DLQ_PREFIX) or not _NUMBER.fullmatch(partition) or not _NUMBER.fullmatch(offset):
         return None
     place = TopicPartition(topic, int(partition))
     if place not in await log.partitions(topic.__eq__):

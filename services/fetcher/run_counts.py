@@ -61,14 +61,13 @@ def count_onward(
         total: Requests of the process to each third party so far.
         before: Requests of the run's earlier attempts.
     """
-    at_start = dict(total())
+    at_start, earlier = dict(total()), dict(before)
 
     def onward() -> dict[str, int]:
         return {
-            host: before.get(host, 0) + number - at_start.get(host, 0) for host, number in total().items()
+            host: earlier.get(host, 0) + number - at_start.get(host, 0) for host, number in total().items()
         }
 
-    before = dict(before)
     return onward
 
 

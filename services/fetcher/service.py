@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 LEADING: Final = TopicPartition(COMMANDS.name, 0)
 LONGEST_NAP_S: Final = 5.0
+COMMANDS_WAIT_S: Final = 5.0
 BATCH_RECORDS: Final = 1000
 """Events that wait together are coalesced: the more are read at once, the fewer requests they cost."""
 LONGEST_BACKOFF_S: Final = 1.0
@@ -200,12 +201,17 @@ class FetcherService:
 
     async def _work(self) -> None:
         """Lead whenever this replica is the active one, until cancelled."""
+        is_new = True
         while True:
             if not self.leads():
                 self._keeper.forget()
+                is_new = True
                 await self._parts.sleep(LOOK_S)
                 continue
             try:
+                if is_new:
+                    await self._let_commands_in()
+                    is_new = False
                 await self._turn()
             except NotOwnerError as error:
                 logger.info("%s", error)
@@ -214,6 +220,16 @@ class FetcherService:
             except Exception:
                 logger.exception("the fetcher failed between two runs; it goes on in %g s", HOLD_S)
                 await self._nap.wait(HOLD_S)
+
+    async def _let_commands_in(self) -> None:
+        """Wait a while until the commands that nobody was there for are taken: they merge into one run."""
+        log = self._parts.log
+        ends = await log.end_offsets([LEADING])
+        for _ in range(round(COMMANDS_WAIT_S / LOOK_S)):
+            committed = (await log.committed(FETCHER_GROUP, [LEADING])).get(LEADING)
+            if not self.leads() or (committed.offset if committed else 0) >= ends[LEADING]:
+                return
+            await self._parts.sleep(LOOK_S)
 
     async def _watch_mapping(self) -> None:
         """Look at the user's mapping also while a run is in hand: what is wrong with it is said at once."""

@@ -11,6 +11,7 @@ from schemas.topics import ENTITIES, MAPPING, RAW_PREFIX
 from services.mapper.core import MapperCore
 from services.mapper.event_feed import EventFeed
 from services.mapper.pool import WorkerPool
+from services.mapper.said_omissions import SaidOmissions
 from shared.groups import MAPPER_GROUP
 from shared.log.interface import Log, Subscription
 from shared.lost_records import resync_for
@@ -39,7 +40,7 @@ async def open_mapper(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
     jq = settings.mapper
     async with WorkerPool(jq.workers, batch_timeout_s=jq.batch_timeout_s, engine=jq.engine) as pool:
         watch_expressions(metrics, pool)
-        core = MapperCore(log, pool, now=_now, identifier=identifier)
+        core = MapperCore(log, pool, now=_now, identifier=identifier, omissions=SaidOmissions())
         follower = MappingFollower(log, identifier)
         consumer = Consumer(
             log,

@@ -217,24 +217,32 @@ class Deleter:
                 failure(Reason.RETRIES_EXHAUSTED, detail)
                 if answer.transient
                 # What depends on it may be deleted by this very batch.
-                else Later(_refused(chain, detail))
+                else Later(_refused(chain, detail, takes_along=doomed.delete_dependents))
             )
             return []
 
         return send
 
 
-def _refused(chain: Chain, detail: str) -> Settled:
+def _refused(chain: Chain, detail: str, *, takes_along: bool) -> Settled:
     """Return the end of a delete that Port refuses.
 
-    A sweep finds out by this what other entities depend on: old incidents still name a service that is gone.
-    Nobody can mend that, and the next sweep tries again: it is no failure.
+    By this we find out what other entities depend on: old incidents still name a service that is gone.
+    Trying again would not help, and the next resync's sweep does: it is no failure.
     Source: port-labs/terraform-provider-port-labs: "has dependant entities".
+
+    Args:
+        chain: Whose first step it is.
+        detail: What Port says, redacted.
+        takes_along: Port was told to delete the dependents, too.
     """
-    if chain.head.origin is not Origin.SWEEP or "depend" not in detail.lower():
+    if takes_along or "depend" not in detail.lower():
         return failure(Reason.REFUSED, detail)
     if chain.on_last_try:
-        logger.warning("%s %s stays: %s", chain.head.blueprint, chain.name, detail)
+        way_out = "delete what depends on it in Port"
+        if chain.head.origin is Origin.LIVE:
+            way_out += ", or set deleteDependentEntities: true in the mapping"
+        logger.warning("%s %s stays: %s; %s", chain.head.blueprint, chain.name, detail, way_out)
     return NOT_DELETED
 
 

@@ -30,6 +30,7 @@ from shared.log.interface import (
     TopicPartition,
 )
 from shared.log.kafka_connection import KafkaConnection
+from shared.log.kafka_coordinator import ask_coordinator
 from shared.log.kafka_errors import kafka_errors
 from shared.log.kafka_lanes import Lanes
 from shared.log.kafka_member import KafkaMember
@@ -49,6 +50,8 @@ MAX_REQUEST_BYTES: Final = 16 * 1024 * 1024
 CLOSE_TIMEOUT_S: Final = 5.0
 """aiokafka's producer waits for what is under way as long as a request may take."""
 JOIN_RETRY_S: Final = 1.0
+_MEMBERS: Final = 5
+"""Place in the description of a group. Source: Kafka protocol, DescribeGroups response."""
 READ_GRACE_S: Final = 30.0
 """How long records that are there may take to arrive."""
 
@@ -149,12 +152,20 @@ class KafkaLog:
         if not partitions:
             return {}
         async with self._errors(f"reading what {group} has committed"):
-            found = await self._fetch_committed(self._names.group(group), partitions)
+            there = self._names.group(group)
+            found = await ask_coordinator(lambda: self._fetch_committed(there, partitions))
         return {
             place: Committed(entry.offset, entry.metadata)
             for place in partitions
             if (entry := found.get(self._names.on_cluster(place))) is not None and entry.offset >= 0
         }
+
+    async def has_members(self, group: str) -> bool:
+        """Return whether any process is in the group now."""
+        there = self._names.group(group)
+        async with self._errors(f"asking who is in {group}"):
+            found = await ask_coordinator(lambda: self._open.admin.describe_consumer_groups([there]))
+        return any(described[_MEMBERS] for answer in found for described in answer.groups)
 
     async def _fetch_committed(self, group: str, partitions: Sequence[TopicPartition]) -> Mapping[Any, Any]:
         admin = self._open.admin

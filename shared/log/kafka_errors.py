@@ -1,6 +1,7 @@
 """Sorts what goes wrong with Kafka by what happens next."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from typing import Final
 from aiokafka import errors
 
 from shared.errors import ConfigurationError, NotOwnerError, PagerportError, RetryableError
+from shared.log.kafka_coordinator import BEING_MADE
 
 _LOGIN: Final = (
     errors.SaslAuthenticationFailed,
@@ -40,6 +42,11 @@ def sort_error(error: BaseException, *, address: str, doing: str) -> PagerportEr
             return ConfigurationError(
                 f"{text}; this user may not use {what}: give it the permissions of docs/kafka.md"
             )
+    if isinstance(error, BEING_MADE):
+        return RetryableError(
+            f"Kafka at {address}, {doing}: the cluster is still making the coordinator of consumer groups; "
+            "try again in some seconds"
+        )
     if isinstance(error, ssl.SSLCertVerificationError):
         return ConfigurationError(f"{text}; check OCEAN__KAFKA__CA_FILE and the host name")
     return RetryableError(text)
@@ -49,8 +56,10 @@ def describe(error: BaseException) -> str:
     """Return an error's kind and text in one line."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+    words, name = " ".join(str(error).split()), type(error).__name__
+    # Some texts of aiokafka's begin with the number and the name themselves.
+    words = re.sub(rf"^((\[Error \d+\] )?{name}(: )?)*", "", words)
+    return f"{name}: {words}" if words else name
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 SERVERS_VARIABLE: Final = "OCEAN__KAFKA__BOOTSTRAP_SERVERS"
 RETRY_INTERVAL_S: Final = 1.0
 PROBE_TIMEOUT_S: Final = 10.0
+SHORTEST_TRY_S: Final = 1.0
 HEARTBEATS_PER_SESSION: Final = 10
 
 
@@ -109,8 +110,7 @@ async def connect_within(
     has_said = False
     while True:
         try:
-            await _probe(connection)
-            await log.start()
+            await _try_once(log, max(deadline_s - clock(), SHORTEST_TRY_S))
         except RetryableError as error:
             if clock() + RETRY_INTERVAL_S > deadline_s:
                 raise FatalError(
@@ -123,6 +123,23 @@ async def connect_within(
             await sleep(RETRY_INTERVAL_S)
         else:
             return
+
+
+async def _try_once(log: KafkaLog, within_s: float) -> None:
+    """Connect once; a name that is not found or a silent server may take longer than there is left.
+
+    Raises:
+        RetryableError, ConfigurationError: As the servers answer, or they do not in that time.
+    """
+    connection = log.connection
+    try:
+        async with asyncio.timeout(within_s):
+            await _probe(connection)
+            await log.start()
+    except TimeoutError as error:
+        raise RetryableError(
+            f"Kafka at {connection.address}, connecting: no answer in {within_s:.0f} s"
+        ) from error
 
 
 async def _probe(connection: KafkaConnection) -> None:

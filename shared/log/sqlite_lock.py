@@ -2,9 +2,13 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
+from typing import Final
 
 from shared.errors import ConfigurationError
+
+LOOK_PAUSE_S: Final = 0.05
 
 
 class FileLock:
@@ -26,7 +30,9 @@ class FileLock:
             ConfigurationError: Another process holds it (its pid is named), or it cannot be made.
         """
         path = file.with_name(file.name + ".lock")
+        tries = 0
         while True:
+            tries += 1
             try:
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             except OSError as error:
@@ -37,6 +43,11 @@ class FileLock:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
+                if tries == 1:
+                    # A command may be looking whether anybody holds it.
+                    os.close(descriptor)
+                    time.sleep(LOOK_PAUSE_S)
+                    continue
                 holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
                 os.close(descriptor)
                 raise ConfigurationError(
@@ -59,6 +70,25 @@ class FileLock:
         """Give the lock back and remove its file."""
         self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
+
+
+def is_locked(file: Path) -> bool:
+    """Return whether a process consumes a log file now.
+
+    Beside a file that nobody consumes there is no lock, unless a process was killed: only then is it tried
+    for a moment, in which `acquire` of a process that starts is refused and tries once more.
+    """
+    try:
+        descriptor = os.open(file.with_name(file.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _is_at(path: Path, descriptor: int) -> bool:

@@ -3,6 +3,7 @@
 import ssl
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 import orjson
@@ -10,6 +11,7 @@ import orjson
 from shared.http.backoff import parse_wait_s
 from shared.http.exchange import AnswerTooLargeError
 from shared.http.waits import RATE_LIMIT
+from shared.lenient_json import read_leniently
 from shared.port.answer import Answer
 
 UNREADABLE = "unreadable answer"
@@ -30,12 +32,8 @@ def read_answer(response: httpx.Response, wall_s: float) -> Answer:
         wall_s: Seconds since the epoch.
     """
     status, headers, content = response.status_code, response.headers, response.content
-    try:
-        parsed = orjson.loads(content)
-    except orjson.JSONDecodeError:
-        parsed = None
-    data = parsed if isinstance(parsed, dict) else None
-    is_page = parsed is None and ("html" in headers.get("content-type", "") or content.lstrip()[:1] == b"<")
+    data = _read_object(content)
+    is_page = data is None and ("html" in headers.get("content-type", "") or content.lstrip()[:1] == b"<")
     cause, asked_s = "", None
     if status in _TRANSIENT or status >= 500:
         is_limit = status == httpx.codes.TOO_MANY_REQUESTS
@@ -47,13 +45,30 @@ def read_answer(response: httpx.Response, wall_s: float) -> Answer:
     return Answer(status, data, cause=cause, trace_id=trace_id, asked_s=asked_s)
 
 
+def _read_object(content: bytes) -> dict[str, Any] | None:
+    """Return the JSON object of a body; None: it is none.
+
+    A title that somebody cut inside an emoji is half a character, which Port gives back as it took it.
+    """
+    try:
+        document = orjson.loads(content)
+    except ValueError:
+        if content.lstrip()[:1] != b"{":
+            return None
+        try:
+            document = read_leniently(content.decode("utf-8", "surrogateescape"))
+        except ValueError:
+            return None
+    return document if isinstance(document, dict) else None
+
+
 def read_date(response: httpx.Response) -> datetime | None:
     """Return the time of day at which Port answered, in whole seconds; None: it does not say."""
     try:
         at = parsedate_to_datetime(response.headers.get("date", ""))
-    except ValueError:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def is_foreign(answer: Answer) -> bool:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from aiokafka.producer import message_accumulator
+from aiokafka.producer import message_accumulator, producer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from schemas.topics import WEBHOOKS
@@ -31,11 +31,12 @@ async def test_header_name_that_is_no_utf8_is_read_with_its_neighbours(
     await log.append([NewRecord(WEBHOOKS.name, b"k", b"before")])
     with monkeypatch.context() as patch:
         # aiokafka's quick builder checks names.
-        patch.setattr(message_accumulator, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
-        async with cluster.producer() as producer:
+        for module in (message_accumulator, producer):
+            patch.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+        async with cluster.producer() as others:
             topic = cluster.connection().names.topic(WEBHOOKS.name)
             headers = [("first", b"1"), (OddName("x"), b"2")]
-            await producer.send_and_wait(topic, b"odd", key=b"k", partition=0, headers=headers)
+            await others.send_and_wait(topic, b"odd", key=b"k", partition=0, headers=headers)
     await log.append([NewRecord(WEBHOOKS.name, b"k", b"after")])
 
     expected = [

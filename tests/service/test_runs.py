@@ -124,6 +124,7 @@ async def test_replay_asked_for_publishes_a_new_version_of_the_same_mapping(here
         assert here.requests_to_pagerduty() == before
     assert told(runs[1]) == ("replay", RunState.COMPLETED, 2, ["command line"], [])
     assert runs[1].commands == [command]
+    assert runs[1].requests["PagerDuty"] == 0
     written = sum(one.writer.get(Count.WRITTEN, 0) for one in runs[1].kinds.values())
     assert written == 0
 

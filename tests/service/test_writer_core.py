@@ -321,6 +321,20 @@ async def test_values_are_made_to_fit_or_dropped_and_each_way_of_dropping_is_nam
         ]
 
 
+async def test_service_logs_what_a_run_drops_since_no_result_names_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with writer_setting(says_all=True) as writer:
+        for name in ("a", "b"):
+            assert await writer.counts(upsert(name, properties={"size": "x"})) == [
+                one(Count.WRITTEN, dropped=1)
+            ]
+    assert caplog.messages == [
+        "blueprint app: properties.size dropped: not a number (first in services Pa);"
+        " mend the mapping or the blueprint"
+    ]
+
+
 async def test_entity_that_port_refuses_is_judged_again_by_the_blueprint_as_it_is_now() -> None:
     async with writer_setting() as writer:
         assert await writer.counts(upsert("a", properties={"text": "x"})) == [WRITTEN]
@@ -439,7 +453,9 @@ async def test_nothing_is_deleted_where_port_does_not_tell_what_is_ours() -> Non
         assert await writer.setting.port.get_entity("app", "a") is not None
 
 
-async def test_delete_with_dependents_waits_for_them_and_else_is_a_letter() -> None:
+async def test_delete_with_dependents_waits_for_them_and_else_leaves_it_with_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with writer_setting() as writer:
         await writer.handle(
             upsert("base", LIVE), upsert("free", LIVE), upsert("used", LIVE),
@@ -447,8 +463,12 @@ async def test_delete_with_dependents_waits_for_them_and_else_is_a_letter() -> N
             upsert("stays", LIVE, relations={"parts": ["used"]}),
         )  # fmt: skip
         names = ["base", "free", "used", "user"]
-        assert await writer.counts(*map(delete, names)) == [DELETED, DELETED, REJECTED, DELETED]
-        assert "dependant" in (await writer.letters())[2][1]
+        assert await writer.counts(*map(delete, names)) == [DELETED, DELETED, NOT_DELETED, DELETED]
+        assert await writer.letters() == {}
+        (warning,) = [one.getMessage() for one in caplog.records if " stays: " in one.getMessage()]
+        assert warning.startswith("app used stays: ")
+        assert "dependant entities: app/stays; delete what depends on it in Port, or set" in warning
+        assert "deleteDependentEntities: true" in warning
 
 
 async def test_dependents_go_too_where_the_mapping_says_so_but_never_in_a_sweep() -> None:

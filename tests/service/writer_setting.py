@@ -109,6 +109,7 @@ async def writer_setting(
     search_chunk: int = 100,
     deletes: Deletes = Deletes.ON,
     members: int = 1,
+    says_all: bool = False,
     **options: Any,
 ) -> AsyncIterator[WriterSetting]:
     async with port_setting(**options) as setting:
@@ -127,6 +128,7 @@ async def writer_setting(
                 dry_run=dry_run,
                 deletes=deletes,
                 members=members,
+                says_all=says_all,
             )
             yield WriterSetting(setting, core, log)
         finally:

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.mapping import MappingFile
-from services.fetcher.blueprint_plan import CreationPlan, Step, constant_blueprints, plan_creation, targets_of
+from services.fetcher.blueprint_plan import (
+    CreationPlan,
+    Step,
+    constant_blueprints,
+    plan_creation,
+    targets_of,
+    written_targets,
+)
 
 
 def blueprint(identifier: str, *targets: str, **more: Any) -> dict[str, Any]:
@@ -105,6 +112,18 @@ def test_only_names_that_stand_in_the_mapping_as_such_are_known_before() -> None
         {"resources": [entry('"a"'), entry("'b'"), entry(".type"), entry('"x" + .type'), entry('"a"')]}
     )
     assert constant_blueprints(config) == {"a", "b"}
+
+
+def test_targets_of_relations_that_the_mapping_writes_are_wanted_too_and_no_others() -> None:
+    def entry(expression: str, *relations: str) -> Any:
+        written = {f"to-{name}": ".x" for name in relations}
+        mappings = {"identifier": ".id", "blueprint": expression, "relations": written}
+        return {"kind": "services", "port": {"entity": {"mappings": mappings}}}
+
+    config = MappingFile.model_validate(
+        {"resources": [entry('"a"', "b", "unknown"), entry(".type", "d"), entry('"foreign"', "e")]}
+    )
+    assert written_targets(config, [blueprint("a", "b", "c"), blueprint("b", "d")]) == {"b"}
 
 
 NAMES = "abcdefgh"

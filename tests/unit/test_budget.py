@@ -281,3 +281,19 @@ def test_no_minute_holds_more_requests_of_both_kinds_than_allowed(kinds: list[bo
 
     asyncio.run(run())
     assert most_in_a_minute(sent) <= per_minute
+
+
+@pytest.mark.parametrize(
+    ("reset", "wait_s"),
+    [("30", 30.0), ("1772366430", 30.0), ("1772366430000", 30.0), ("Sun, 01 Mar 2026 12:00:30 GMT", 30.0)],
+)
+async def test_end_of_the_servers_window_is_read_in_every_form(reset: str, wait_s: float) -> None:
+    time = Time()
+    waits = WaitLedger(time.clock)
+    budget = RateBudget(waits, clock=time.clock, sleep=time.sleep, wall=lambda: 1_772_366_400.0)
+    await budget.wait("/users")
+    assert budget.take("/users")
+    budget.observe("/users", {"ratelimit-remaining": "0", "ratelimit-reset": reset, "ratelimit-limit": "960"})
+    before_s = time.clock()
+    await budget.wait("/users")
+    assert time.clock() - before_s == pytest.approx(wait_s)

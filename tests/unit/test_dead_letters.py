@@ -181,3 +181,27 @@ def test_what_is_too_large_for_a_letter_is_cut_and_says_so(record: Record, kept:
     assert len(written.value or b"") + sum(sizes) < DEAD_LETTERS.max_message_bytes
     assert ("dlq_value", b"cut") in written.headers
     assert original_record(as_read(written)) == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dlq_failures", b"[" * 5000),
+        ("dlq_failures", b"[" * 5000 + b"]" * 5000),
+        ("dlq_failures", b'[{"reason":' * 3000),
+        ("dlq_failures", b"null"),
+        ("dlq_failures", b"\xff"),
+        ("dlq_partition", b"9" * 5000),
+        ("dlq_offset", b"1e400"),
+        ("dlq_failed_at", b"9999-12-31T23:59:59-23:59:59"),
+        ("dlq_failed_at", b"1" * 5000),
+    ],
+)
+def test_letter_that_nobody_can_read_is_a_value_error(name: str, value: bytes) -> None:
+    record = as_read(dead_letter_record(a_record(), a_letter()))
+    headers = tuple((its, value if its == name else held) for its, held in record.headers)
+    try:
+        read_dead_letter(Record(record.topic, 0, 7, 0, record.key, record.value, headers))
+    except ValueError:
+        return
+    assert name in {"dlq_partition", "dlq_failed_at"}, "numbers and times may be absurd and yet be read"

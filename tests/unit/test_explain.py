@@ -16,7 +16,10 @@ from schemas.mapping import MappingInForce
 from schemas.outcome import Reason
 from schemas.topics import ENTITIES, MAPPING, dlq_topic, raw_topic
 from services.cli.app import main
-from services.cli.explain.comparison import ValueCompared, Verdict, compare, expected
+from services.cli.explain.comparison import ValueCompared, Verdict, compare, compared, expected
+from services.cli.explain.document import document
+from services.cli.explain.port import Held
+from services.cli.explain.report import print_story
 from services.cli.explain.story import ChangeTold, Stage, Story, tell
 from services.writer.change import Change
 from services.writer.shape import PropertyShape, RelationShape, Shape
@@ -278,4 +281,52 @@ def test_unknown_entity_is_said_to_be_unknown(capsys: pytest.CaptureFixture[str]
     fill(file, entries=[])
     code, out, _ = run(capsys, "explain", "app", "zzz")
 
-    assert (code, "the log knows nothing of it" in out) == (0, True)
+    assert (code, "the log knows nothing of it" in out, "did you mean" in out) == (1, True, False)
+
+
+def test_blueprint_that_nothing_makes_gets_the_near_name(
+    capsys: pytest.CaptureFixture[str], file: Path
+) -> None:
+    fill(file, entries=[entry("services", '"pagerdutyService"'), entry("users", '"pagerdutyUser"')])
+    code, out, _ = run(capsys, "explain", "pagerdutyservices", "a", "--without-port")
+
+    assert code == 1
+    assert "no entry of the mapping makes pagerdutyservices; did you mean pagerdutyService?" in out
+
+
+@pytest.mark.parametrize(
+    ("stage", "why"),
+    [
+        (
+            Stage.PASSED,
+            "it is not ours, was updated later, or others depend on it; the writer's log says which",
+        ),
+        (Stage.WAITS, "the delete waits for the writer"),
+        (Stage.FAILED, "the delete is a dead letter"),
+    ],
+)
+def test_delete_that_port_shows_nothing_of_is_said_before_any_value(
+    capsys: pytest.CaptureFixture[str], stage: Stage, why: str
+) -> None:
+    changes = [
+        *told(made(body=body(text="a"))),
+        *told(made(delete=True), stage=stage),
+        *told(made(delete=True, origin=Origin.RESYNC)),
+    ]
+    found = Story(blueprint="app", identifier="a", changes=changes, number=3)
+    held = Held(shape=SHAPE, entity={"identifier": "a", "properties": {"text": "a"}})
+    print_story(found, held)
+
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.endswith(f"the log says deleted, Port still has it: {why}")
+    port = document(found, held)["port"]
+    assert (port["expected"], port["values"]) == ("absent", [])
+
+
+def test_upsert_after_a_delete_is_compared_again() -> None:
+    changes = [*told(made(delete=True), stage=Stage.FAILED), *told(made(body=body(text="a")))]
+    found = Story(blueprint="app", identifier="a", changes=changes, number=2)
+    held = Held(shape=SHAPE, entity={"identifier": "a", "properties": {"text": "a"}})
+
+    assert [one.verdict for one in compared(found, held)] == [Verdict.EQUAL]
+    assert document(found, held)["port"]["expected"] == "present"

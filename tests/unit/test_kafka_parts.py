@@ -1,6 +1,7 @@
 """Tests names, settings, topic comparison and sorting of errors for Kafka, without a broker."""
 
 import re
+import socket
 import ssl
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.topics import ENTITIES, RAW_PREFIX, WEBHOOKS, dlq_topic, raw_topic
-from shared.errors import ConfigurationError, NotOwnerError, RetryableError
+from shared.errors import ConfigurationError, FatalError, NotOwnerError, RetryableError
 from shared.log.interface import Subscription
 from shared.log.kafka_connection import KafkaConnection
-from shared.log.kafka_errors import sort_error
+from shared.log.kafka_coordinator import ask_coordinator
+from shared.log.kafka_errors import describe, sort_error
 from shared.log.kafka_names import KafkaNames
-from shared.log.kafka_opening import kafka_connection
+from shared.log.kafka import KafkaLog
+from shared.log.kafka_opening import connect_within, kafka_connection
 from shared.log.kafka_topics import compare_configs, wanted_configs
 from shared.settings import Settings
 
@@ -180,3 +183,54 @@ def test_error_is_sorted_by_what_happens_next(error: BaseException, kind: type, 
     assert type(sorted_error) is kind
     assert says in str(sorted_error)
     assert "\n" not in str(sorted_error)
+
+
+class Coordinator:
+    """Is made after so many questions."""
+
+    def __init__(self, made_after: int) -> None:
+        self.asked = 0
+        self._made_after = made_after
+
+    async def ask(self) -> int:
+        self.asked += 1
+        if self.asked <= self._made_after:
+            raise errors.GroupCoordinatorNotAvailableError("Unable to get coordinator id for g")
+        return 7
+
+
+async def _no_sleep(_: float) -> None:
+    return None
+
+
+async def test_coordinator_that_is_being_made_is_asked_again() -> None:
+    coordinator = Coordinator(made_after=3)
+    assert await ask_coordinator(coordinator.ask, sleep=_no_sleep) == 7
+    assert coordinator.asked == 4
+
+
+async def test_coordinator_that_is_never_made_is_said_in_our_words() -> None:
+    coordinator = Coordinator(made_after=1000)
+    with pytest.raises(errors.GroupCoordinatorNotAvailableError) as raised:
+        await ask_coordinator(coordinator.ask, within_s=1.0, sleep=_no_sleep)
+    sorted_error = sort_error(raised.value, address="a:1", doing="reading")
+    assert isinstance(sorted_error, RetryableError)
+    assert str(sorted_error) == (
+        "Kafka at a:1, reading: the cluster is still making the coordinator of consumer groups; "
+        "try again in some seconds"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "NodeNotReadyError", "NodeNotReadyError: x", "[Error 9] NodeNotReadyError: x"]
+)
+def test_name_of_an_error_is_said_once(text: str) -> None:
+    assert describe(errors.NodeNotReadyError(text)).count("NodeNotReadyError") == 1
+
+
+async def test_silent_server_is_tried_no_longer_than_there_is_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        log = KafkaLog(connection(bootstrap_servers=f"127.0.0.1:{silent.getsockname()[1]}"))
+        with pytest.raises(FatalError, match="no answer in 1 s; gave up after 1 s"):
+            await connect_within(log, 1.0)
+        await log.close()

@@ -19,8 +19,10 @@ from services.fetcher.run_counts import (
     add_letter,
     add_listing_failures,
     count_failures,
+    count_onward,
     final_state,
     merge_listings,
+    note_lost,
 )
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -143,3 +145,23 @@ def test_green_means_every_kind_complete_and_nothing_failed(
 ) -> None:
     result = run_result(kinds={"incidents": {"state": state}}, failure_count=failures)
     assert final_state(result) is want
+
+
+def test_requests_of_a_run_are_those_since_its_start_and_of_its_earlier_attempts() -> None:
+    sent = {"PagerDuty": 50, "Port": 7}
+    requests = count_onward(lambda: sent, {"PagerDuty": 3})
+    assert requests() == {"PagerDuty": 3, "Port": 0}
+    sent |= {"PagerDuty": 54}
+    assert requests() == {"PagerDuty": 7, "Port": 0}
+
+
+def test_result_says_whose_log_names_the_values_that_did_not_arrive() -> None:
+    lost = KindResult(writer={Count.DROPPED: 2}, mapper={Count.OMITTED: 3})
+    result = run_result(kinds={"users": lost, "teams": lost})
+    note_lost(result)
+    dropped, omitted = result.warnings
+    assert dropped.startswith("4 values were dropped") and "the writer's log" in dropped
+    assert omitted.startswith("6 values were left") and "the mapper's log" in omitted
+    nothing = run_result(kinds={"users": KindResult()})
+    note_lost(nothing)
+    assert nothing.warnings == []

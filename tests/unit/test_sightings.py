@@ -1,5 +1,9 @@
 """Proves that findings are counted, that memory is bounded, and that what is not named is counted too."""
 
+import pytest
+
+from services.mapper.core import LeftOut
+from services.mapper.said_omissions import SaidOmissions
 from shared.sightings import Sightings
 
 
@@ -27,3 +31,14 @@ def test_findings_past_the_limit_are_counted_together() -> None:
     assert [seen.note(finding, "P1") for finding in (1, 2, 3, 4, 1)] == [True, True, False, False, False]
     assert seen.beyond == 2
     assert seen.lines(1) == ["1 (2x, first in P1)", "3 more values like these, not named here"]
+
+
+def test_omission_is_logged_once_where_no_result_of_a_run_names_it(caplog: pytest.LogCaptureFixture) -> None:
+    said = SaidOmissions()
+    left_out = LeftOut("users", 0, "properties.a", ".a.b", "failed")
+
+    assert [said.note(left_out, where, "no object") for where in ("P1", "P2")] == [False, False]
+    assert caplog.messages == [
+        "users resources[0] properties.a: .a.b failed: no object (first in P1); the value in Port stays; "
+        "mend the expression"
+    ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.cli.explain.comparison import compared, expected
+from services.cli.explain.comparison import compared, expected, last_delete
 from services.cli.explain.port import Held, Unasked
 from services.cli.explain.story import ChangeTold, ObjectTold, Story, place_of, time_of
 
@@ -62,6 +62,7 @@ def _port_document(story: Story, held: Held | Unasked) -> dict[str, Any]:
     if isinstance(held, Unasked):
         return {"asked": False, "why": held.why}
     said = expected(story.changes)
+    is_delete = last_delete(story) is not None or (said is not None and said.is_delete)
     values = [
         {"path": one.path, "verdict": str(one.verdict), "said": one.said, "held": one.held, "why": one.why}
         for one in compared(story, held)
@@ -70,6 +71,6 @@ def _port_document(story: Story, held: Held | Unasked) -> dict[str, Any]:
         "asked": True,
         "blueprint": held.shape is not None,
         "entity": held.entity,
-        "expected": None if said is None else "absent" if said.is_delete else "present",
+        "expected": "absent" if is_delete else None if said is None else "present",
         "values": values,
     }

@@ -6,9 +6,17 @@ from typing import Final
 
 from schemas.headers import RecordHeaders
 from schemas.outcome import Reason
-from services.cli.explain.comparison import ValueCompared, Verdict, compared, expected
+from services.cli.explain.comparison import ValueCompared, Verdict, compared, expected, last_delete
 from services.cli.explain.port import Held, Unasked
-from services.cli.explain.story import ChangeTold, ObjectTold, Stage, Story, place_of, time_of
+from services.cli.explain.story import (
+    ChangeTold,
+    ObjectTold,
+    Stage,
+    Story,
+    near_blueprint,
+    place_of,
+    time_of,
+)
 from services.cli.layout import Column, Sheet, output_console, print_sheet
 from services.cli.letter_report import visible
 from services.writer.change import RUN_ORIGINS
@@ -19,6 +27,11 @@ _PASSED: Final = {
     Stage.PASSED: "passed the writer",
     Stage.WAITS: "waits for the writer",
     Stage.FAILED: "is a dead letter",
+}
+_NOT_GONE: Final = {
+    Stage.PASSED: "it is not ours, was updated later, or others depend on it; the writer's log says which",
+    Stage.WAITS: "the delete waits for the writer",
+    Stage.FAILED: "the delete is a dead letter",
 }
 _MAPPED: Final = {
     Stage.PASSED: "passed the mapper",
@@ -49,6 +62,8 @@ def _lines(story: Story) -> list[str]:
     lines = [f"entity {story.blueprint}/{story.identifier}", ""]
     if not story.objects and not story.changes:
         lines.append("the log knows nothing of it: no change within 7 days, and no object of this id")
+        if near := near_blueprint(story):
+            lines.append(f"  no entry of the mapping makes {story.blueprint}; did you mean {near}?")
         if story.mapping is None:
             lines.append("  no mapping is in force in this log: is it the log of this installation?")
     for told in story.objects:
@@ -129,10 +144,13 @@ def _port_line(story: Story, held: Held | Unasked, rows: Sequence[ValueCompared]
         return f"Port holds no such entity, {gone}"
     by = held.entity.get("updatedAt")
     since = f", updated {visible(by)}" if isinstance(by, str) else ""
+    doomed = last_delete(story)
+    if doomed is not None:
+        return f"the log says deleted, Port still has it{since}: {_NOT_GONE[doomed.stage]}"
     if said is None:
         return f"Port holds it{since}; the log has no change of it that passed the writer"
     if said.is_delete:
-        return f"Port holds it{since}, though the log's last word is a delete: it is not ours, or newer"
+        return f"Port holds it{since}; the last change of it that passed the writer is a delete"
     different = sum(one.verdict is Verdict.DIFFERS for one in rows)
     values = {0: "no value differs", 1: "one value differs"}.get(different, f"{different} values differ")
     return f"Port holds it{since}; {values}"

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 
@@ -101,6 +102,18 @@ class Story:
     committed: int = 0
     objects: Sequence[ObjectTold] = ()
     mapping: MappingInForce | None = None
+
+
+def near_blueprint(story: Story) -> str:
+    """Return the blueprint that was probably meant, where no entry of the mapping makes the one named."""
+    entries = story.mapping.config.resources if story.mapping else ()
+    values = [constant(one.port.entity.mappings.blueprint) for one in entries]
+    names = [value[0] for value in values if value and isinstance(value[0], str)]
+    if story.blueprint in names or len(names) < len(entries):
+        return ""
+    by_lower = {name.lower(): name for name in names}
+    near = get_close_matches(story.blueprint.lower(), by_lower, n=1)
+    return by_lower[near[0]] if near else ""
 
 
 def place_of(record: Record) -> str:
