@@ -110,6 +110,8 @@ def read_dead_letter(record: Record) -> DeadLetter:
         return DeadLetter.model_validate(found)
     except KeyError as error:
         raise ValueError(f"{_place(record)} has no header {error.args[0]!r}") from error
+    except orjson.JSONDecodeError as error:
+        raise ValueError(f"{_place(record)}: header {_FAILURES}: not JSON ({error})") from error
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         raise ValueError(f"{_place(record)}: header {PREFIX}{first['loc'][0]}: {first['msg']}") from error

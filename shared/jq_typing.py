@@ -408,6 +408,6 @@ def _unknown(of: Shape, name: str) -> str:
             if needs.startswith("needs")
             else f"{name}: {needs}"
         )
-    near = difflib.get_close_matches(name, of.fields or (), n=1)
+    near = difflib.get_close_matches(name, [*(of.fields or ()), *of.missing], n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"PagerDuty documents no {name} of {_called(of)}: it is null{hint}"

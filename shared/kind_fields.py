@@ -147,7 +147,13 @@ def _reference(kind: str, includes: tuple[str, ...], included: frozenset[str]) -
         return OBJECT
     fields = _members(_declared()["shapes"][_REFERENCE_SHAPE], frozenset())
     needs = f"needs `include: [{includes[0]}]` in apiQueryParams" if includes[0] else ""
-    return Shape(frozenset({"object"}), fields, name=f"a reference to {kind}", otherwise=needs)
+    whole = _declared()["kinds"].get(kind, {}) if needs else {}
+    missing = {name: needs for name in whole if name not in fields}
+    # Where the whole object is known, an include gives no more than that.
+    otherwise = "" if whole else needs
+    return Shape(
+        frozenset({"object"}), fields, name=f"a reference to {kind}", missing=missing, otherwise=otherwise
+    )
 
 
 def _said(name: str) -> str:

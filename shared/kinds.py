@@ -410,6 +410,6 @@ def kind_named(name: str) -> Kind:
     kind = KINDS.get(name)
     if kind is not None:
         return kind
-    near = difflib.get_close_matches(name, KINDS, n=3, cutoff=0.6)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"the usual ones are {', '.join(USUAL)}"
+    near = difflib.get_close_matches(name, KINDS, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]}?" if near else f"the usual ones are {', '.join(USUAL)}"
     raise ConfigurationError(f"{name!r} is not a kind PagerDuty lists; {hint} (all: `pagerport kinds`)")

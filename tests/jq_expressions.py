@@ -161,22 +161,39 @@ class Expressions:
                 yield f"({given}) {operator} ({self._choose(given, *self._inputs())})"
 
     def _inputs(self) -> tuple[str, ...]:
-        """Return what functions want: texts, lists of one sort, dates."""
-        text, name = json.dumps(self._random.choice(TEXTS)), self._choose("a", "b", "id")
+        """Return what functions want: texts, lists of one sort, dates; and what is nearly that."""
+        text, other, name = self._literal(), self._literal(), self._choose("a", "b", "id")
         return (
-            *(text, f".{name} // {text}", '"2026-04-06T21:30:42Z"', "1775511042", "2", f".{name}"),
-            *("0", "-3", f"(.{name} | values)"),
+            *(text, other, f".{name} // {text}", f".{name}", f"(.{name} | values)"),
+            *(
+                '"2026-04-06T21:30:42Z"',
+                "1775511042",
+                "2",
+                "0",
+                "-3",
+                "true",
+                "[2026, 3, 6, 21, 30, 42, 1, 95]",
+            ),
             *(f"[.{name}[]?]", f"[.{name}[]?.a]", "[2, 1, 10, 2, null]", f'["b", "a", {text}, "é"]'),
+            *('[0, "", false]', "[null, [], {}]", "[1, true]", '{a: null, b: 1, "": 2}'),
             f"[{{a: 2, b: {text}}}, {{a: 1, b: .{name}}}, {{a: 2, id: 1}}]",
             f"[{{a: .{name}}}, {{a: {text}, b: 1}}, {{a: {text}, b: 2}}]",
-            *("[2026, 3, 6, 21, 30, 42, 1, 95]", f"{{a: {text}, b: .{name}}}"),
+            f"{{a: {text}, b: .{name}}}",
         )
+
+    def _literal(self) -> str:
+        """Return a text of few letters as often as an odd one, so that one is found in another."""
+        random = self._random
+        if random.random() < 0.4:
+            return json.dumps(random.choice(TEXTS))
+        return json.dumps("".join(random.choice("aab,cé\n X") for _ in range(random.choice((0, 1, 2, 3, 6)))))
 
     def _calls(self, depth: int) -> tuple[str, ...]:
         """Return a call of every function that runs natively, with arguments as they come."""
-        text, pattern = json.dumps(self._random.choice(TEXTS)), json.dumps(self._random.choice(PATTERNS))
-        iso, form = "%Y-%m-%dT%H:%M:%SZ", self._choose("%Y-%m-%d", "%H:%M", "%A %j")
-        argument = self._choose(self._expression(min(depth, 1)), ".a", ".b", ". == 2", ".a, .b")
+        text, pattern = self._literal(), json.dumps(self._random.choice(PATTERNS))
+        iso, form = "%Y-%m-%dT%H:%M:%SZ", self._choose("%Y-%m-%d", "%H:%M", "%A %j", "%%Y")
+        arguments = (".a", ".b", ". == 2", ".a, .b", "1, true", "., null", "not")
+        argument = self._choose(self._expression(min(depth, 1)), *arguments)
         return (
             *("length", "type", "not", "tostring", "keys", "ascii_downcase", "ascii_upcase", "add", "sort"),
             *("unique", "min", "max", "first", "last", "values", "null", "true", "false", "empty", "explode"),
@@ -191,7 +208,7 @@ class Expressions:
             *(f"select({argument})", f"map({argument})", f"first({argument})", f"[first({argument})]"),
             *(f"any({argument})", f"all({argument})", f"IN({argument})", f"[limit(1; {argument})]"),
             *(f"limit({self._choose('0', '1', '2')}; {argument})", f"sort_by({argument})"),
-            *(f"group_by({argument})", f"unique_by({argument})"),
+            *(f"group_by({argument})", f"unique_by({argument})", "any(.)", "all(.)", "IN(1, true, null)"),
         )
 
     def bound(self, depth: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Final
 
 from schemas.dead_letter import LetterFailure
 from services.cli.layout import Column, Sheet, output_console, print_sheet
@@ -9,6 +10,9 @@ from services.cli.letters import header_texts
 from services.cli.redriving import Discarded, Redriven
 from shared.kept_letters import KeptLetter
 from shared.log.interface import Record
+
+DETAIL_LIMIT_CHARS: Final = 160
+"""What a row of the list has of a letter's detail."""
 
 
 def document(one: KeptLetter) -> dict[str, object]:
@@ -47,7 +51,7 @@ def print_letters(letters: Sequence[KeptLetter], *, total: int) -> None:
     rows = []
     for one in letters:
         reasons = "\n".join(str(failure.reason) for failure in _failures(one)) or "no readable letter"
-        details = "\n".join(failure.detail for failure in _failures(one)) or one.broken
+        details = "\n".join(_shortened(failure.detail) for failure in _failures(one)) or one.broken
         if one.resolution:
             reasons += f"\n({one.resolution})"
         letter = one.letter
@@ -119,6 +123,15 @@ def _left_documents(left: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
 
 def _left_lines(left: Sequence[tuple[str, str]]) -> list[str]:
     return [f"left: {address}: {why}" for address, why in left]
+
+
+def _shortened(text: str) -> str:
+    """Return the beginning of a text, cut between two words; `dlq show` has all of it."""
+    if len(text) <= DETAIL_LIMIT_CHARS:
+        return text
+    begin = text[:DETAIL_LIMIT_CHARS]
+    words, space, _ = begin.rpartition(" ")
+    return f"{words if space else begin} …"
 
 
 def _number(number: int, thing: str) -> str:

@@ -30,7 +30,7 @@ class Absence:
     """
 
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
-        self._patience_s = patience_s
+        self.patience_s = patience_s
         self._alone_s = 0.0
         self._until_look_s = 0.0
         self.is_alone = False
@@ -56,4 +56,4 @@ class Absence:
     @property
     def is_too_long(self) -> bool:
         """Whether waiting on is of no use."""
-        return self.is_alone and self._alone_s >= self._patience_s
+        return self.is_alone and self._alone_s >= self.patience_s

@@ -7,7 +7,7 @@ from pathlib import Path
 from schemas.topics import COMMANDS, ENTITIES, MAPPING, RUNS, WEBHOOKS, dlq_topic
 from shared.log.kafka_opening import open_kafka_log
 from shared.log.kafka_topics import Difference, Mismatch
-from shared.mapping_file import load_mapping
+from shared.mapping_file import load_mapping, require_sound
 from shared.settings import Settings
 from shared.sources import plan_sources
 
@@ -65,5 +65,7 @@ def _raw_topics(settings: Settings, mapping: Path | None) -> list[str]:
     file = mapping or settings.mapping.file
     if file is None:
         return []
-    sources = plan_sources(load_mapping(file).config, now=datetime.now(UTC))
+    loaded = load_mapping(file)
+    require_sound(loaded)
+    sources = plan_sources(loaded.config, now=datetime.now(UTC))
     return [source.topic for source in sources]

@@ -57,7 +57,10 @@ def list_webhooks(*, as_json: Annotated[bool, AS_JSON] = False) -> None:
         )
         for one in found
     ]
-    print_sheet(output_console(), Sheet(columns=columns, rows=rows))
+    if rows:
+        print_sheet(output_console(), Sheet(columns=columns, rows=rows))
+    else:
+        print("the account has no webhook subscription; `pagerport webhook create` makes one")
 
 
 def create_webhook(
@@ -77,7 +80,8 @@ def create_webhook(
 
     settings = start("pagerduty")
     looked = asyncio.run(mend(settings, wanted_or_refuse(settings, url, scope)))
-    for line in looked.done or ("nothing to do",):
+    kept = ", ".join(looked.kept)
+    for line in looked.done or (f"nothing to do: {kept} is as it should be" if kept else "nothing to do",):
         print(line)
     if show_secret:
         for subscription_id, secret in looked.made.items():

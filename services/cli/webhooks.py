@@ -84,7 +84,10 @@ async def check(settings: Settings, wanted: Wanted) -> tuple[list[str], tuple[st
         for one in found
         if one.subscription_id in plan.kept
     ]
-    trouble = [f"{_would(step)}: `pagerport webhook create` does it" for step in plan.steps]
+    trouble = [
+        f"{_would(step)}: `pagerport webhook create` {'makes one' if isinstance(step, Create) else 'does it'}"
+        for step in plan.steps
+    ]
     if plan.verdict is Verdict.NOTHING and not trouble:
         lines.append("it is as it should be")
     return lines, (*trouble, *trouble_of(plan.verdict, plan, wanted)), plan.kept

@@ -71,6 +71,7 @@ class FetcherAssembly:
         self._port = port
         self._waits = waits
         self.hydration: HydrationCore | None = None
+        self.subscription: SubscriptionWatch | None = None
         self.service = FetcherService(self._parts())
         self.healing = Healing(
             log,
@@ -142,6 +143,7 @@ class FetcherAssembly:
             make_sweep=self._make_sweep,
             make_hydration=self._make_hydration,
             on_release=self.release,
+            may_begin=self._may_begin,
             on_close=note_lost,
         )
 
@@ -205,6 +207,10 @@ class FetcherAssembly:
         if self.subscription is None:
             return
         await self.service.while_leading(self.subscription.run)
+
+    def _may_begin(self) -> bool:
+        """Whether the subscription was looked after: a run that begins later misses no event."""
+        return self.subscription is None or self.subscription.has_looked
 
     def _may_heal(self) -> bool:
         return self.service.leads() and not (self.hydration and self.hydration.waiting)

@@ -50,6 +50,7 @@ class FetcherParts:
         make_sweep: See `MakeSweep`; None: nothing is deleted.
         make_hydration: See `MakeHydration`; None: events wait.
         on_release: Has held deletes confirmed; None: nothing is ever held.
+        may_begin: Whether what must come before the first run is done; runs wait for it, but not for long.
         on_snapshot: Hears of a run's state at each look; must not block.
         on_close: Completes a run's result before it is written; must not block.
         poll_s: Seconds between two looks at the stages.
@@ -74,6 +75,7 @@ class FetcherParts:
     make_sweep: MakeSweep | None = None
     make_hydration: MakeHydration | None = None
     on_release: Callable[[Command], Awaitable[None]] | None = None
+    may_begin: Callable[[], bool] = lambda: True
     on_snapshot: Callable[[RunResult], None] = lambda _: None
     on_close: Callable[[RunResult], None] = lambda _: None
     poll_s: float = 1.0

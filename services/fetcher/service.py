@@ -147,7 +147,10 @@ class FetcherService:
         Args:
             why: For the log lines.
         """
-        logger.warning("a resync is asked for: %s", why)
+        runs = await self._journal.catch_up()
+        # Before the first run nothing was missed.
+        level = logging.WARNING if any(run.ended for run in runs) else logging.INFO
+        logger.log(level, "a resync is asked for: %s", why)
         await self._ask(RunRequest(type="resync", asked_by="subscription"))
 
     async def asked_in_port(self, asked: AskedInPort) -> None:
@@ -222,12 +225,16 @@ class FetcherService:
                 await self._nap.wait(HOLD_S)
 
     async def _let_commands_in(self) -> None:
-        """Wait a while until the commands that nobody was there for are taken: they merge into one run."""
+        """Wait a while until the commands that nobody was there for are taken: they merge into one run.
+
+        So does what the subscription asks for, where it is made now.
+        """
         log = self._parts.log
         ends = await log.end_offsets([LEADING])
         for _ in range(round(COMMANDS_WAIT_S / LOOK_S)):
             committed = (await log.committed(FETCHER_GROUP, [LEADING])).get(LEADING)
-            if not self.leads() or (committed.offset if committed else 0) >= ends[LEADING]:
+            is_done = (committed.offset if committed else 0) >= ends[LEADING] and self._parts.may_begin()
+            if is_done or not self.leads():
                 return
             await self._parts.sleep(LOOK_S)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from shared.errors import FatalError
+from shared.errors import ConfigurationError
 from shared.service.http_protocol import BoundedProtocol
 from shared.service.probes import AsgiApp, Receive, Send
 from shared.settings import Settings
@@ -48,7 +48,7 @@ async def serve_http(app: Router, settings: Settings) -> AsyncIterator[asyncio.T
     """Serve for the time of the block; gives the task that serves.
 
     Raises:
-        FatalError: The address is taken, or not one of this machine.
+        ConfigurationError: The address is taken, or not one of this machine.
     """
     host, port = settings.http.host, settings.http.port
     config = uvicorn.Config(
@@ -70,7 +70,7 @@ async def serve_http(app: Router, settings: Settings) -> AsyncIterator[asyncio.T
             await server.serve()
         except SystemExit:
             # uvicorn's word for an address that cannot be had; it has logged which.
-            raise FatalError(
+            raise ConfigurationError(
                 f"cannot listen on {host}:{port}; is another process there? set OCEAN__HTTP__PORT"
             ) from None
 

@@ -61,7 +61,7 @@ def simulator(module: str, *arguments: str) -> Iterator[Simulator]:
                 yield Simulator(url=url, process=process, http=http)
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(timeout=10)
+            process.wait(timeout=30)
 
 
 @contextmanager

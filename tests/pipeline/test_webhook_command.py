@@ -61,6 +61,7 @@ def held(simulated: Simulator) -> dict[str, Any]:
 
 def test_subscription_is_checked_made_shown_and_deleted(run: Run, simulated: Simulator) -> None:
     missing = run("check")
+    empty = run("list")
     made = run("create")
     ((made_id, row),) = held(simulated).items()
     again = run("create")
@@ -72,10 +73,14 @@ def test_subscription_is_checked_made_shown_and_deleted(run: Run, simulated: Sim
     assert (missing.code, missing.out) == (1, "")
     assert missing.err == (
         "error: there is no subscription whose deliveries could be verified: "
-        "`pagerport webhook create` does it\n"
+        "`pagerport webhook create` makes one\n"
+    )
+    assert (empty.code, empty.out) == (
+        0,
+        "the account has no webhook subscription; `pagerport webhook create` makes one\n",
     )
     assert (made.code, made.out) == (0, f"made {made_id} for account\n")
-    assert (again.code, again.out) == (0, "nothing to do\n")
+    assert (again.code, again.out) == (0, f"nothing to do: {made_id} is as it should be\n")
     events = len(row["events"])
     assert (checked.code, checked.out) == (
         0,

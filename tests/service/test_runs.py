@@ -159,6 +159,15 @@ async def test_commands_given_during_a_run_merge_into_one_that_follows(here: Ins
     assert sorted(runs[1].kinds) == ["teams", "users"]
 
 
+async def test_commands_that_nobody_was_there_for_become_one_run(here: Installation) -> None:
+    async with here.running():
+        await here.until_ended(1)
+    commands = [await here.command(CommandType.RESYNC) for _ in range(3)]
+    async with here.running():
+        runs = await here.until_ended(2)
+    assert [run.commands for run in runs] == [[], commands]
+
+
 async def test_stop_ends_the_run_in_hand_and_the_next_request_is_run(here: Installation) -> None:
     here.pagerduty.script.replace([{"match": {"path": "/users"}, "action": {"delay_ms": 30_000}}])
     async with here.running():

@@ -467,8 +467,10 @@ async def test_delete_with_dependents_waits_for_them_and_else_leaves_it_with_a_w
         assert await writer.letters() == {}
         (warning,) = [one.getMessage() for one in caplog.records if " stays: " in one.getMessage()]
         assert warning.startswith("app used stays: ")
-        assert "dependant entities: app/stays; delete what depends on it in Port, or set" in warning
-        assert "deleteDependentEntities: true" in warning
+        assert "dependant entities: app/stays" in warning
+        assert warning.endswith(
+            "; delete what depends on it in Port, or set deleteDependentEntities: true in the mapping"
+        )
 
 
 async def test_dependents_go_too_where_the_mapping_says_so_but_never_in_a_sweep() -> None:

@@ -88,3 +88,30 @@ def test_run_goes_on_when_nobody_reads_its_lines() -> None:
     display.show(result({"services": kind(KindState.LISTING)}))
 
     assert file.writes == 1
+
+
+def lines(shown: RunResult, waits_for: str | None = None) -> list[str]:
+    file, seconds = io.StringIO(), iter((0.0, 9.9, 10.0))
+    display = ProgressDisplay(OutputConsole(file=file, width=140), lambda: waits_for, lambda: next(seconds))
+    for _ in range(2):
+        display.show(shown)
+    return file.getvalue().splitlines()
+
+
+def test_line_without_a_terminal_sums_up_all_kinds_every_ten_seconds() -> None:
+    many = result({name: kind(KindState.LISTING, 98_765, 43_210) for name in KINDS})
+    (line,) = lines(many)
+    number = len(KINDS)
+    assert line == (
+        f"reading PagerDuty, 10 s: {98_765 * number}/{100_000 * number} read, {43_210 * number} written, "
+        "0 unchanged, 0 failed"
+    )
+    assert len(line) <= 100
+
+
+def test_line_of_a_run_that_waits_claims_no_other_run() -> None:
+    waiting = RunResult(run_id="r", started_at=AT, state=RunState.WAITING)
+    assert lines(waiting) == ["waiting for its turn, 10 s"]
+    assert lines(waiting, "a fetcher: none seems to run") == [
+        "waiting for its turn, 10 s; waiting for a fetcher: none seems to run"
+    ]

@@ -61,6 +61,12 @@ NONE = "PagerDuty documents no {} of {}: it is null"
             "a reference to users has no email here: it needs `include: [assignees]` in apiQueryParams",
         ),
         (
+            "services",
+            ".escalation_policy.nme",
+            19,
+            NONE.format("nme", "a reference to escalation_policies") + "; did you mean name?",
+        ),
+        (
             "incidents",
             ".__analytics.x",
             1,

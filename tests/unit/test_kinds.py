@@ -54,10 +54,11 @@ def test_kind_is_declared_as_the_api_has_it(resource: resources.Resource) -> Non
         ("Incidents", "incidents"),
         ("audit_records", "audit/records"),
         ("on_calls", "oncalls"),
+        ("incident", "incidents"),
     ],
 )
 def test_unknown_kind_is_refused_with_near_matches(name: str, near: str) -> None:
-    with pytest.raises(ConfigurationError, match=rf"'{name}' .*did you mean .*{near}"):
+    with pytest.raises(ConfigurationError, match=rf"'{name}' .*did you mean {near}\?"):
         kind_named(name)
 
 

@@ -16,7 +16,6 @@ from shared.port.reading import UNREADABLE, read_answer, read_date
         ("Sun, 01 Mar 2026 12:00:07 GMT", datetime(2026, 3, 1, 12, 0, 7, tzinfo=UTC)),
         ("Sun, 01 Mar 2026 12:00:07 -0000", datetime(2026, 3, 1, 12, 0, 7, tzinfo=UTC)),
         ("Fri, 31 Dec 9999 23:59:59 -1200", None),
-        ("Mon, 01 Jan 0001 00:00:00 +1400", None),
         ("Sun, 01 Mar 99999 12:00:00 GMT", None),
         ("Sun, 01 Mar 2026 12:00:07 +99999999999", None),
         ("now", None),

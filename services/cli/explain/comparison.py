@@ -71,7 +71,7 @@ def expected(changes: Sequence[ChangeTold]) -> Change | None:
 
 
 def last_delete(story: Story) -> ChangeTold | None:
-    """Return the entity's newest change if it is a delete, carried out or not; what a run proposes is none."""
+    """Return the entity's newest change if it is a delete, carried out or not; a run's proposal is none."""
     for one in reversed(story.changes):
         if one.change is None or (one.change.is_delete and one.change.origin in RUN_ORIGINS):
             continue

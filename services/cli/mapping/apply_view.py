@@ -36,7 +36,11 @@ def print_trials(console: Console, trials: Sequence[Trial], texts: Texts, root: 
         for failure in trial.failures:
             _line(console, Text(f"  {failure.reason}: {failure.detail}", style="red"))
         for entity in trial.entities:
-            print_sheet(console, _sheet(trial, entity, texts, root))
+            sheet = _sheet(trial, entity, texts, root)
+            if sheet.rows:
+                print_sheet(console, sheet)
+            else:
+                _line(console, Text(sheet.title))
     made = sum(len(trial.entities) for trial in trials)
     failed = sum(bool(trial.failures) for trial in trials)
     says = f"{_number(len(trials), 'object')}, {_number(made, 'change')}"

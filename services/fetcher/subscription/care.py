@@ -122,7 +122,9 @@ class SubscriptionCare:
                 doing.trouble = (str(error),)
         finally:
             for line in doing.done:
-                logger.warning("webhook subscription: %s", line)
+                # Made is what it is at every first start; the rest comes of what somebody or PagerDuty did.
+                level = logging.INFO if line.startswith("made ") else logging.WARNING
+                logger.log(level, "webhook subscription: %s", line)
         await self._pay()
         return Looked(
             verdict=doing.verdict,

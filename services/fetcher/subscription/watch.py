@@ -29,11 +29,13 @@ class SubscriptionWatch:
     Attributes:
         last: How it stood at the last look that went through; None: there was none yet.
         trouble: What `status` is to show, a line each.
+        has_looked: A look has ended, well or not.
     """
 
     def __init__(self, care: SubscriptionCare, sleep: Sleep, *, interval_s: float = INTERVAL_S) -> None:
         self.last: Looked | None = None
         self.trouble: tuple[str, ...] = ()
+        self.has_looked = False
         self._care = care
         self._sleep = sleep
         self._interval_s = interval_s
@@ -58,6 +60,7 @@ class SubscriptionWatch:
         if self.trouble and not trouble:
             logger.info("the webhook subscription is well again")
         self.trouble = trouble
+        self.has_looked = True
 
 
 def _steady(line: str) -> str:
