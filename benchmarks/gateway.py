@@ -39,8 +39,6 @@ P99_MAX_S: Final = 0.05
 START_TIMEOUT_S: Final = 60.0
 STARTS: Final = {
     "as installed": "import sys; from services.cli.app import main; sys.argv[0] = 'pagerport'; main()",
-    "h11": "import sys; sys.modules['httptools'] = None\n"
-    "from services.cli.app import main; sys.argv[0] = 'pagerport'; main()",
     "uvloop": "import asyncio, sys, uvloop; asyncio.run = uvloop.run\n"
     "from services.cli.app import main; sys.argv[0] = 'pagerport'; main()",
 }
@@ -179,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return 1 when a budget is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gateway", description=__doc__)
     parser.add_argument("--events", type=int, default=EVENTS, help="default %(default)s")
-    parser.add_argument("--compare", action="store_true", help="also with h11 and with uvloop")
+    parser.add_argument("--compare", action="store_true", help="also with uvloop")
     options = parser.parse_args(arguments)
     contents = [request(number) for number in range(options.events)]
     budgets: list[Budget] = []

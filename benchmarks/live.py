@@ -217,6 +217,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return 1 when a budget is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__)
     parser.add_argument("--seconds", type=int, default=SECONDS, help="of steady pace, default %(default)s")
+    # A run that is ended by SIGTERM ends what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     parser.add_argument("--burst", type=int, default=BURST, help="events at once, default %(default)s")
     options = parser.parse_args(arguments)
     sizes = {"incidents": int(options.seconds * GROUPS_PER_S) + BURST_OBJECTS, "services": 200}

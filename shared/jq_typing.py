@@ -401,13 +401,14 @@ def _no_fields(of: Shape, name: str) -> str:
 
 
 def _unknown(of: Shape, name: str) -> str:
-    needs = of.missing.get(name, of.otherwise)
+    near = difflib.get_close_matches(name, [*(of.fields or ()), *of.missing], n=1)
+    # A slip of the pen needs no include, the right name perhaps.
+    needs = of.missing.get(name, "" if near else of.otherwise)
     if needs:
         return (
             f"{_called(of)} has no {name} here: it {needs}"
             if needs.startswith("needs")
             else f"{name}: {needs}"
         )
-    near = difflib.get_close_matches(name, [*(of.fields or ()), *of.missing], n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"PagerDuty documents no {name} of {_called(of)}: it is null{hint}"

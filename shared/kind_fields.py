@@ -149,10 +149,8 @@ def _reference(kind: str, includes: tuple[str, ...], included: frozenset[str]) -
     needs = f"needs `include: [{includes[0]}]` in apiQueryParams" if includes[0] else ""
     whole = _declared()["kinds"].get(kind, {}) if needs else {}
     missing = {name: needs for name in whole if name not in fields}
-    # Where the whole object is known, an include gives no more than that.
-    otherwise = "" if whole else needs
     return Shape(
-        frozenset({"object"}), fields, name=f"a reference to {kind}", missing=missing, otherwise=otherwise
+        frozenset({"object"}), fields, name=f"a reference to {kind}", missing=missing, otherwise=needs
     )
 
 

@@ -26,7 +26,7 @@ Json = Any
 Document = tuple[Json, str]
 """As it is parsed, and its JSON."""
 
-DOCUMENTS_EACH = 8
+DOCUMENTS_EACH = 4
 """So many documents are tried on each expression."""
 DIFFERENCES_KEPT = 20
 

@@ -110,7 +110,9 @@ async def _follow(log: Log, command_id: str, *, patience_s: float) -> RunResult:
             if absence.wants_look(passed_s) and absence.note(runs=await fetcher_runs(log)):
                 _say_nobody()
             if absence.is_too_long:
-                raise FatalError(f"{NOBODY}; nobody did in {absence.patience_s:.0f} s; the request stays in the log")
+                raise FatalError(
+                    f"{NOBODY}; nobody did in {absence.patience_s:.0f} s; the request stays in the log"
+                )
             await asyncio.sleep(POLL_S)
             waited_s += POLL_S
             passed_s = POLL_S

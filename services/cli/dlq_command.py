@@ -48,24 +48,27 @@ def list_letters(
 ) -> None:
     """List dead letters, oldest first; closed ones are hidden."""
     from services.cli.letter_report import document, print_letters
-    from services.cli.letters import Wanted
+    from services.cli.letters import Wanted, knows_run
     from services.cli.letters_log import letters_log
     from shared.kept_letters import read_letters
 
     wanted = Wanted(reason=reason, kind=kind, blueprint=blueprint, run=run, closed_too=closed_too)
     _check_reason(reason)
 
-    async def read() -> "list[KeptLetter]":
+    async def read() -> "tuple[list[KeptLetter], bool]":
         async with letters_log(log) as opened:
-            return await read_letters(opened)
+            held = await read_letters(opened)
+            return held, not run or await knows_run(opened, held, run)
 
-    letters = asyncio.run(read())
+    letters, is_known_run = asyncio.run(read())
     _check_kind(kind, letters)
     found = wanted.of(letters)
     if as_json:
         print(json.dumps([document(one) for one in found[:limit]], indent=2))
     else:
         print_letters(found[:limit], total=len(found))
+        if not is_known_run:
+            print(f"this log knows no run {run!r}; without --run the letters of all runs are shown")
 
 
 def show_letter(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from shared.errors import ConfigurationError
 from shared.kept_letters import KeptLetter
 from shared.log.interface import Log, Record
+from shared.runs_topic import RunRecords
 from shared.topic_scan import read_one
 
 
@@ -54,6 +55,15 @@ def find_letter(letters: Sequence[KeptLetter], address: str) -> KeptLetter:
     raise ConfigurationError(
         f"no dead letter {address!r} in this log; `pagerport dlq list --all` shows the addresses"
     )
+
+
+async def knows_run(log: Log, letters: Sequence[KeptLetter], run_id: str) -> bool:
+    """Return whether a log holds a run, or at least a letter of it."""
+    if any(one.letter is not None and one.letter.run_id == run_id for one in letters):
+        return True
+    records = RunRecords(log)
+    await records.catch_up()
+    return any(run_id in {run.run_id, run.stamp} for run in records.runs)
 
 
 async def whole_record(log: Log, letter: KeptLetter) -> Record:

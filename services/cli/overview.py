@@ -57,6 +57,9 @@ class ListingState(BaseModel):
 class Overview(BaseModel):
     """How an installation stands."""
 
+    fetcher_runs: Annotated[
+        bool | None, Field(description="False: nobody takes commands and events now; null: not looked for.")
+    ] = None
     stages: dict[str, StageLag]
     mapping: MappingState | None
     in_hand: RunResult | None
@@ -93,9 +96,9 @@ async def read_overview(log: Log, identifier: str, at: datetime) -> Overview:
     )
 
 
-async def read_runs(log: Log) -> list[RunResult]:
-    """Return all runs, the oldest first, without their lists of failures."""
-    records = RunRecords(log)
+async def read_runs(log: Log, *, keep_failures: bool = False) -> list[RunResult]:
+    """Return all runs, the oldest first; without their lists of failures, unless these are wanted."""
+    records = RunRecords(log, keep_failures=keep_failures)
     await records.catch_up()
     return records.runs
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 AS_JSON = typer.Option("--json", help="One JSON document on stdout.")
+LOG = typer.Option(
+    "--log", help="Log file that a sync kept. Default: the installation's log.", show_default=False
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -24,9 +28,9 @@ def register(app: typer.Typer) -> None:
     app.command("runs")(runs)
 
 
-def status(*, as_json: Annotated[bool, AS_JSON] = False) -> None:
+def status(*, log: Annotated[Path | None, LOG] = None, as_json: Annotated[bool, AS_JSON] = False) -> None:
     """Show what each stage has not handled yet, the run in hand, what waits, the last runs."""
-    overview = asyncio.run(_read_overview(start()))
+    overview = asyncio.run(_read_overview(start(), log))
     if as_json:
         print(overview.model_dump_json(indent=2, exclude_none=True))
     else:
@@ -34,12 +38,19 @@ def status(*, as_json: Annotated[bool, AS_JSON] = False) -> None:
 
 
 def runs(
+    run_id: Annotated[
+        str | None, typer.Argument(help="Show the whole report of this run.", show_default=False)
+    ] = None,
     *,
+    log: Annotated[Path | None, LOG] = None,
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many, the newest.")] = 20,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """List runs, the newest first: what they were, who asked for them, how they ended."""
-    found = list(reversed(asyncio.run(_read_runs(start()))))[:limit]
+    if run_id is not None:
+        _print_run(asyncio.run(_read_runs(log, keep_failures=True)), run_id, as_json=as_json)
+        return
+    found = list(reversed(asyncio.run(_read_runs(log))))[:limit]
     if as_json:
         print(json.dumps([run.model_dump(mode="json", exclude_none=True) for run in found], indent=2))
     elif not found:
@@ -48,31 +59,60 @@ def runs(
         _print_runs(found)
 
 
-async def _read_overview(settings: "Settings") -> "Overview":
+async def _read_overview(settings: "Settings", file: Path | None) -> "Overview":
+    from services.cli.letters_log import letters_log
     from services.cli.open_log import open_log
     from services.cli.overview import read_overview
+    from services.cli.presence import fetcher_runs
 
-    async with open_log(settings) as log:
-        return await read_overview(log, settings.integration.identifier, datetime.now(UTC))
+    async with letters_log(file) if file else open_log(settings) as log:
+        overview = await read_overview(log, settings.integration.identifier, datetime.now(UTC))
+        if file is None:
+            overview.fetcher_runs = await fetcher_runs(log)
+        return overview
 
 
-async def _read_runs(settings: "Settings") -> list["RunResult"]:
-    from services.cli.open_log import open_log
+async def _read_runs(file: Path | None, *, keep_failures: bool = False) -> list["RunResult"]:
+    from services.cli.letters_log import letters_log
     from services.cli.overview import read_runs
 
-    async with open_log(settings) as log:
-        return await read_runs(log)
+    async with letters_log(file) as log:
+        return await read_runs(log, keep_failures=keep_failures)
+
+
+def _print_run(found: list["RunResult"], run_id: str, *, as_json: bool) -> None:
+    """Print one run as a sync prints its own.
+
+    Raises:
+        ConfigurationError: There is no such run.
+    """
+    from services.cli.layout import output_console
+    from services.cli.report import print_report
+    from shared.errors import ConfigurationError
+
+    run = next((one for one in found if one.run_id == run_id), None)
+    if run is None:
+        raise ConfigurationError(f"the log knows no run {run_id!r}; `pagerport runs` lists them")
+    if as_json:
+        print(run.model_dump_json(indent=2, exclude_none=True))
+    else:
+        print_report(output_console(), run)
 
 
 def _print_overview(overview: "Overview") -> None:
     from services.cli.layout import Column, Sheet, output_console, print_sheet
+    from services.cli.presence import NOBODY
 
     columns = (Column(title="stage"), Column(title="behind", right=True), Column(title="records", right=True))
     rows = [(name, str(one.lag), str(one.records)) for name, one in overview.stages.items()]
     console = output_console()
     print_sheet(console, Sheet(columns=columns, rows=rows))
     mapping = overview.mapping
-    lines = [f"mapping: version {mapping.version} ({mapping.origin})" if mapping else "mapping: none yet"]
+    lines = [NOBODY] if overview.fetcher_runs is False else []
+    replayed = ", replayed" if mapping and mapping.replay else ""
+    lines.append(
+        f"mapping: version {mapping.version} ({mapping.origin}{replayed})" if mapping else "mapping: none yet"
+    )
     lines += [
         f"complete: {one.kind}, {one.objects} objects, {one.ended_at:%Y-%m-%d %H:%M:%S}Z"
         f" ({age_text(one.age_s)} ago)"

@@ -107,7 +107,7 @@ class FetcherAssembly:
             Check("runs", not self.service.held, self.service.held),
             Check("live changes", not hydration, hydration),
             # The last good mapping and the last good subscription go on: said, but nothing is down.
-            Check("mapping", is_ok=True, detail=problem),
+            Check("mapping", is_ok=True, detail=refusal(problem, has_good=not self.service.held)),
             Check("subscription", is_ok=True, detail=trouble),
             Check("integration in Port", is_ok=True, detail=self.integration.trouble),
         ]
@@ -218,6 +218,13 @@ class FetcherAssembly:
     def _kinds(self) -> set[str]:
         mapping = self.service.mapping()
         return {entry.kind for entry in mapping.config.resources} if mapping else set()
+
+
+def refusal(problem: str, *, has_good: bool) -> str:
+    """Return what the check of the mapping says of a user's mapping that is not in force."""
+    if not problem:
+        return ""
+    return f"last good mapping in force; refused: {problem}" if has_good else f"refused: {problem}"
 
 
 def wanted_integration(settings: Settings) -> WantedIntegration:

@@ -106,7 +106,8 @@ class MappingPoll:
     def _refuse(self, error: PagerportError) -> None:
         problem = str(error) or type(error).__name__
         if problem != self._problem:
-            stays = "none is in force" if self._newest is None else f"the last good version of {self._newest.name} stays in force"
+            newest = self._newest
+            stays = f"the last good version of {newest.name} stays in force" if newest else "none is in force"
             verb = "refused" if isinstance(error, ConfigurationError) else "not read"
             for line in problem.splitlines():
                 logger.error("the mapping was %s: %s", verb, line)

@@ -78,13 +78,13 @@ def note_lost(result: RunResult) -> None:
     omitted = sum(kind.mapper.get(Count.OMITTED, 0) for kind in kinds)
     if dropped:
         result.warnings.append(
-            f"{dropped} values were dropped, for they do not fit their blueprint: the writer's log names each "
-            "property once, with the reason"
+            f"{dropped} values were dropped, for they do not fit their blueprint: the writer's log lines "
+            "name each property once, with the reason"
         )
     if omitted:
         result.warnings.append(
-            f"{omitted} values were left as they were, for their expressions gave none: the mapper's log names "
-            "each expression once, with the reason"
+            f"{omitted} values were left as they were, for their expressions gave none: the mapper's log "
+            "lines name each expression once, with the reason"
         )
 
 

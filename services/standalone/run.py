@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Final
 
 from services.fetcher.assembly import open_fetcher
@@ -88,18 +89,19 @@ async def open_services(
             running.append(await stack.enter_async_context(open_service(log, settings, metrics[name])))
             routes.update(running[-1].routes)
         routes[METRICS_PATH] = metrics_route(MetricsUnion(list(metrics.values())))
-        routes[READY_PATH] = ready_route(NAME, lambda: _checks(running))
+        routes[READY_PATH] = ready_route(NAME, lambda: _checks(dict(zip(services, running, strict=True))))
         caring = asyncio.create_task(_care_for(log), name="care of the log file")
         stack.push_async_callback(_cancel, caring)
         serving = await stack.enter_async_context(serve_http(Router(routes), settings))
         yield [caring, serving, *(task for one in running for task in one.tasks)]
 
 
-def _checks(running: Sequence[Running]) -> list[Check]:
+def _checks(running: Mapping[str, Running]) -> list[Check]:
+    """Return the checks of all services, each named with the service it is of."""
     now_s = asyncio.get_running_loop().time()
     return [
-        check
-        for one in running
+        replace(check, name=f"{name} {check.name}")
+        for name, one in running.items()
         for check in (
             *(found for member in one.consumers for found in membership_checks(member.membership, now_s)),
             *one.checks(),

@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from schemas.topics import WEBHOOKS
-from services.webhook_gateway.counters import GatewayCounters
+from services.webhook_gateway.counters import GatewayCounters, Refusal
 from services.webhook_gateway.gateway import gateway_app
 from shared.log.interface import Log
 from shared.service.metrics import Samples, ServiceMetrics
+from shared.service.readiness import Check
 from shared.service.running import Running
 from shared.settings import Settings
 
@@ -27,9 +28,20 @@ async def open_gateway(log: Log, settings: Settings, metrics: ServiceMetrics) ->
     gateway = gateway_app(log, settings)
     show_counters(gateway.counters, metrics)
     try:
-        yield Running(routes=[(path, gateway) for path in gateway.paths])
+        yield Running(
+            routes=[(path, gateway) for path in gateway.paths], checks=lambda: [log_check(gateway.counters)]
+        )
     finally:
         await gateway.drain(DRAIN_TIMEOUT_S)
+
+
+def log_check(counters: GatewayCounters) -> Check:
+    """Say whether webhooks reach the log. Never red: an address that is given up hears of no recovery."""
+    failed = counters.refused[Refusal.LOG_SLOW] + counters.refused[Refusal.LOG_FAILED]
+    if not counters.published and not failed:
+        return Check("log", is_ok=True, detail="no webhook yet")
+    refused = f"; {failed} refused because it was slow or failed" if failed else ""
+    return Check("log", is_ok=True, detail=f"it took {counters.published} webhooks{refused}")
 
 
 def show_counters(counters: GatewayCounters, metrics: ServiceMetrics) -> None:

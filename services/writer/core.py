@@ -61,7 +61,7 @@ class WriterCore:
         members: Members of the group in this process. They share the core, so that one's calls go out while
             another waits for the last ones of its batch; batches of different partitions may be handled side
             by side.
-        says_all: Log which values are dropped also of changes of a run; else who made the core asks for `drops`.
+        says_all: Log which values a run's changes lose too; else who made the core asks for `drops`.
     """
 
     def __init__(

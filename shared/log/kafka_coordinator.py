@@ -13,7 +13,10 @@ AnswerT = TypeVar("AnswerT")
 WAIT_S: Final = 15.0
 RETRY_INTERVAL_S: Final = 0.25
 BEING_MADE: Final = (errors.GroupCoordinatorNotAvailableError, errors.GroupLoadInProgressError)
-"""What a cluster answers whose topic of offsets is being created or read. Source: Kafka protocol, error codes."""
+"""What a cluster answers whose topic of offsets is being created or read.
+
+Source: Kafka protocol, error codes.
+"""
 
 
 async def ask_coordinator(

@@ -16,7 +16,7 @@ from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 from faststream.specification import AsyncAPI
 
 from schemas.versions import SCHEMA_VERSION
-from shared.errors import FatalError, PagerportError
+from shared.errors import ConfigurationError, PagerportError
 from shared.log.kafka import KafkaLog
 from shared.log.kafka_opening import kafka_connection
 from shared.logs import configure_logs, current_redactor, log_context
@@ -195,7 +195,7 @@ def _bound_socket(host: str, port: int) -> Iterator[socket.socket]:
     """Yield a socket with the address to listen on, before anything else is begun.
 
     Raises:
-        FatalError: Another process has the address.
+        ConfigurationError: Another process has the address.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as address:
@@ -203,7 +203,7 @@ def _bound_socket(host: str, port: int) -> Iterator[socket.socket]:
         try:
             address.bind((host, port))
         except OSError as error:
-            raise FatalError(
+            raise ConfigurationError(
                 f"cannot listen on {host}:{port}: {error.strerror or error}; is another process there? "
                 "set OCEAN__HTTP__PORT"
             ) from error

@@ -105,7 +105,11 @@ class IntegrationRoutes:
         body = call.json_object(allowed=_STATE_KEYS)
         _check_state(body)
         integration = self._integration(call)
-        state = {**(integration.get("resyncState") or {}), **body, "updatedAt": iso_from_ms(call.writer.at_ms)}
+        state = {
+            **(integration.get("resyncState") or {}),
+            **body,
+            "updatedAt": iso_from_ms(call.writer.at_ms),
+        }
         return self._changed(call, integration, {"resyncState": state})
 
     def read_resync_request(self, call: Call) -> Answer:

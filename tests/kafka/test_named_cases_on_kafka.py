@@ -21,10 +21,6 @@ CASES: list[Case] = [
     test_sweep.test_nine_of_ten_go_at_the_usual_threshold,
     test_sweep.test_ten_of_ten_are_kept_and_said_loudly,
     test_sweep.test_object_whose_mapping_fails_today_and_existed_yesterday_keeps_its_entity,
-    test_sweep.test_user_deleted_in_pagerduty_does_not_come_back_by_a_replay,
-    test_sweep.test_replay_of_a_new_mapping_takes_away_what_only_the_previous_one_made,
-    test_sweep.test_two_entries_on_one_entity_keep_it_as_long_as_one_takes_the_object,
-    test_sweep.test_items_removed_under_items_to_parse_go_with_their_entities,
 ]
 
 

@@ -1,6 +1,7 @@
 """The four services on a broker with a login tell no secret while everything fails."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -121,14 +122,16 @@ async def test_services_on_kafka_tell_no_secret(scene: Scene, stack: Stack) -> N
     scene.pagerduty.behaviour = in_turn(in_json(403), in_html(502), in_json(401), reset, in_headers(400))
     scene.port.behaviour = in_turn(in_json(422), in_headers(403), reset, in_json(500), in_json(401))
     shown(scene, stack)
-    for line in every_command(stack.variables["PAGERPORT_MAPPING"], webhook_url=gateway):
-        ended = stack.command("--debug", *line, code=None)
-        scene.produced += [(f"stdout of {line}", ended.stdout), (f"stderr of {line}", ended.stderr)]
+    lines = every_command(stack.variables["PAGERPORT_MAPPING"], webhook_url=gateway)
+    with ThreadPoolExecutor(6) as several:
+        ended = list(several.map(lambda line: stack.command("--debug", *line, code=None), lines))
+    for line, one in zip(lines, ended, strict=True):
+        scene.produced += [(f"stdout of {line}", one.stdout), (f"stderr of {line}", one.stderr)]
     wrong = {**stack.more, "OCEAN__KAFKA__PASSWORD": "guessed-and-wrong"}
     right, stack.more = stack.more, wrong
-    ended = stack.command("--debug", "status", code=2)
-    scene.produced.append(("the wrong password", ended.stderr + ended.stdout))
-    assert "guessed" not in ended.stderr
+    refused = stack.command("--debug", "status", code=2)
+    scene.produced.append(("the wrong password", refused.stderr + refused.stdout))
+    assert "guessed" not in refused.stderr
     stack.more = right
     shown(scene, stack)
     mapper = stack.processes["mapper-1"].process

@@ -13,6 +13,7 @@ from shared.lost_records import ASKED_BY
 from tests.model.world import World
 
 Json = Any
+pytestmark = pytest.mark.timeout(400)
 SEED = 7
 BULK = ".*/entities/bulk"
 ALWAYS = None

@@ -40,16 +40,17 @@ def test_every_event_type_ends_as_the_right_entity_and_a_resync_finds_nothing(st
 
         assert wrong(stage, LIVE) == []
         assert state["letters"] == []
-        assert deliveries(stage.pagerduty)["counts"].keys() == {"delivered"}
+        counts = deliveries(stage.pagerduty)["counts"]
+        # A disk that is slow to sync makes PagerDuty try again; nothing else may happen.
+        assert (counts["delivered"], counts.keys() <= {"delivered", "retried"}) == (
+            len(EVERY_TYPE) + 4 * 150,
+            True,
+        )
         metrics = run.metrics()
         received = metrics['pagerport_live_records_total{outcome="received",service="fetcher"}']
         asked = count_requests(stage.pagerduty, "GET", "/incidents/{id}")
         asked += count_requests(stage.pagerduty, "GET", "/services/{id}")
-        assert received == len(EVERY_TYPE) + 4 * 150
-        assert asked < received
-        assert (
-            metrics['pagerport_webhooks_total{outcome="published",reason="",service="gateway"}'] == received
-        )
+        assert asked < counts["delivered"] <= received
         run.resync_finds_nothing()
 
 
@@ -102,7 +103,7 @@ def test_token_that_lost_its_rights_deletes_no_more_than_the_breaker_lets_throug
         (held,) = state["letters"]
         assert (held["reason"], held["number"]) == ("delete_held", len(made) - len(deleted))
         assert held["command"] == "pagerport release"
-        assert "pagerport release" in run.ready()["deletes"]["detail"]
+        assert "pagerport release" in run.ready()["writer deletes"]["detail"]
         assert run.metrics()[HELD] == 1
 
         # The rights are back: what was held is asked for, and is still there.

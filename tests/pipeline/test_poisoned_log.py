@@ -1,4 +1,4 @@
-"""A log full of what nobody can read costs what is unreadable: commands tell, and the installation goes on."""
+"""A log full of what nobody can read costs just that: commands tell, and the installation goes on."""
 
 import asyncio
 import json

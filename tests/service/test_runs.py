@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -166,6 +167,27 @@ async def test_commands_that_nobody_was_there_for_become_one_run(here: Installat
     async with here.running():
         runs = await here.until_ended(2)
     assert [run.commands for run in runs] == [[], commands]
+
+
+async def test_what_the_subscription_asks_for_at_the_first_start_joins_the_first_run(
+    here: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    looked: list[bool] = []
+    mapper = here.start_mapper()
+    async with (
+        here.writer(),
+        FetcherService(replace(here.parts(), may_begin=lambda: bool(looked))) as service,
+    ):
+
+        async def look() -> None:
+            await service.catch_up("the subscription was made just now")
+            looked.append(True)
+
+        await service.while_leading(look)
+        (run,) = await here.until_ended(1)
+    await mapper.stop()
+    assert told(run) == ("resync", RunState.COMPLETED, 1, ["subscription", "mapping"], [])
+    assert [one.getMessage() for one in caplog.records if one.levelname == "WARNING"] == []
 
 
 async def test_stop_ends_the_run_in_hand_and_the_next_request_is_run(here: Installation) -> None:

@@ -208,6 +208,34 @@ def test_settings_with_a_mistake_end_with_2_and_its_line(
     assert (out, err) == ("", line)
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "says"),
+    [
+        (".name |", ":6:", "title"),
+        ("tpyo(.)", ":6:", "title"),
+    ],
+)
+def test_mapping_of_topics_create_is_refused_with_file_line_and_column(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, place: str, says: str
+) -> None:
+    file = tmp_path / "m.yaml"
+    file.write_text(
+        "resources:\n"
+        "  - kind: services\n"
+        "    port:\n"
+        "      entity:\n"
+        "        mappings:\n"
+        f"          title: {text}\n"
+        "          identifier: .id\n"
+        "          blueprint: '\"app\"'\n"
+    )
+
+    assert end_of("topics", "create", "--mapping", str(file)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {file}{place}")
+    assert says in line
+
+
 def test_topics_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert end_of("topics", "list") == 0
     shown = capsys.readouterr().out

@@ -11,13 +11,15 @@ from schemas.dead_letter import DeadLetter, LetterFailure
 from schemas.headers import RecordHeaders
 from schemas.outcome import Reason
 from schemas.refresh_request import REFRESH_TYPE, RefreshCause, RefreshRequest
-from schemas.topics import ENTITIES, WEBHOOKS, dlq_topic
+from schemas.run import RunResult, RunState
+from schemas.topics import ENTITIES, RUNS, WEBHOOKS, dlq_topic
 from services.cli.app import main
 from shared.dead_letters import Resolution, dead_letter_record, resolution_record
 from shared.kept_letters import fold
 from shared.log.interface import NewRecord, Record, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.log.sqlite_lock import FileLock
+from shared.runs_topic import run_record
 
 TOPIC = "pagerduty.raw.incidents"
 DLQ = dlq_topic(TOPIC)
@@ -242,6 +244,34 @@ def test_table_names_the_run_of_each_letter_and_says_how_many_runs_there_are(
 
     assert [line.split()[4] for line in out.splitlines()[1:-1]] == ["r1", "r2"]
     assert out.splitlines()[-1] == "2 dead letters of 2 runs, the newest r2"
+
+
+@pytest.mark.parametrize(("name", "is_known"), [("r1", True), ("r7", True), ("nope", False)])
+def test_run_that_the_log_does_not_know_is_said_to_be_unknown(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, is_known: bool
+) -> None:
+    told = run_record(
+        RunResult(run_id="r7", state=RunState.COMPLETED, started_at=AT), identifier="me", made_at=AT
+    )
+    file = write(tmp_path / "one.sqlite", failed(letter(1)), told, topics=(RUNS.name,))
+
+    code, out, _ = run(capsys, "dlq", "list", "--log", file, "--run", name)
+
+    assert (code, "this log knows no run 'nope'" in out) == (0, not is_known)
+
+
+def test_long_detail_is_cut_between_words_in_the_list_and_whole_elsewhere(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    long = "because " * 40 + "end"
+    failure = LetterFailure(reason=Reason.REFUSED, detail=long)
+    file = write(tmp_path / "one.sqlite", failed(letter(1).model_copy(update={"failures": (failure,)})))
+
+    _, table, _ = run(capsys, "dlq", "list", "--log", file)
+    _, listed_json, _ = run(capsys, "dlq", "list", "--log", file, "--json")
+
+    assert table.splitlines()[1].endswith(f"{' '.join(['because'] * 20)} …")
+    assert json.loads(listed_json)[0]["failures"][0]["detail"] == long
 
 
 def test_file_without_letters_says_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

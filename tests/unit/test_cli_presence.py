@@ -1,15 +1,19 @@
 """Commands say at once that nobody takes them, and do not wait for ever for somebody to start."""
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from schemas.run import RunResult, RunState
 from schemas.topics import COMMANDS, RUNS
 from services.cli.app import main
 from services.cli.presence import NOBODY, Absence
+from shared.log.interface import NewRecord
 from shared.log.sqlite import SqliteLog
 from shared.log.sqlite_lock import FileLock, is_locked
+from shared.runs_topic import run_record
 
 
 @pytest.fixture
@@ -26,6 +30,15 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("OCEAN__LOG__FILE", str(path))
     monkeypatch.setenv("OCEAN__INTEGRATION__IDENTIFIER", "me")
     return path
+
+
+def append(file: Path, *records: NewRecord) -> None:
+    async def fill() -> None:
+        log = await SqliteLog.open(file, durable=True, consuming=False)
+        await log.append(records)
+        await log.close()
+
+    asyncio.run(fill())
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
@@ -76,3 +89,34 @@ def test_absence_is_too_long_only_when_nobody_came_meanwhile() -> None:
     assert (absence.note(runs=True), absence.is_alone) == (False, False)
     assert (absence.wants_look(5.0), absence.note(runs=False)) == (True, True)
     assert (absence.wants_look(10.0), absence.note(runs=False), absence.is_too_long) == (True, False, True)
+
+
+@pytest.mark.usefixtures("file")
+def test_status_says_when_nobody_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    main_of("status")
+    assert NOBODY in capsys.readouterr().out
+
+
+def test_status_and_runs_read_a_log_that_is_named(
+    capsys: pytest.CaptureFixture[str], file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    one = RunResult(run_id="r1", started_at=at, ended_at=at, state=RunState.COMPLETED)
+    append(file, run_record(one, identifier="me", made_at=at))
+    monkeypatch.setenv("OCEAN__LOG__FILE", str(file.with_name("other.sqlite")))
+
+    main_of("runs", "--log", str(file))
+    assert "r1" in capsys.readouterr().out
+    main_of("status", "--log", str(file))
+    out = capsys.readouterr().out
+    assert ("r1" in out, NOBODY in out) == (True, False)
+    main_of("runs", "r1", "--log", str(file))
+    assert "everything the mapping asks for is in Port" in capsys.readouterr().out
+    code, err = run(capsys, "runs", "r2", "--log", str(file))
+    assert (code, "the log knows no run 'r2'" in err) == (2, True)
+
+
+def main_of(*arguments: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    assert caught.value.code in (0, None)

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from schemas.topics import ENTITIES, RAW_PREFIX, WEBHOOKS, dlq_topic, raw_topic
 from shared.errors import ConfigurationError, FatalError, NotOwnerError, RetryableError
 from shared.log.interface import Subscription
+from shared.log.kafka import KafkaLog
 from shared.log.kafka_connection import KafkaConnection
 from shared.log.kafka_coordinator import ask_coordinator
 from shared.log.kafka_errors import describe, sort_error
 from shared.log.kafka_names import KafkaNames
-from shared.log.kafka import KafkaLog
 from shared.log.kafka_opening import connect_within, kafka_connection
 from shared.log.kafka_topics import compare_configs, wanted_configs
 from shared.settings import Settings

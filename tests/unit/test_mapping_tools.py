@@ -11,10 +11,13 @@ import pytest
 import yaml
 
 from services.cli.app import main
+from services.cli.layout import output_console
+from services.cli.mapping.apply_view import print_trials
 from services.cli.mapping.cases import load_cases
 from services.cli.mapping.diff import compare_files
 from services.cli.mapping.difference import Differences
 from services.cli.mapping.plan_view import how_it_runs
+from services.cli.mapping.trial import Trial, TrialEntity, TrialObject
 from shared.errors import ConfigurationError
 from shared.log.sqlite import SqliteLog
 from tests.service.mapper_setting import raw_record
@@ -196,6 +199,19 @@ def test_apply_of_an_event_shows_the_webhook_mappings(run: Run) -> None:
     ]
     assert "c/E delete (with what depends on it):" in out
     assert ["title", '"y"', "webhookMappings[0]", ".headers.x"] in [line.split() for line in out.splitlines()]
+
+
+def test_change_without_values_is_its_title_and_no_empty_table(capsys: pytest.CaptureFixture[str]) -> None:
+    entity = TrialEntity(operation="delete", blueprint="a", identifier="X", reason="object_deleted")
+    gone = TrialObject(kind="users", body=b'{"id": "X"}', deleted=True)
+    trial = Trial(gone, "X", "pagerduty.raw.users", (entity,), (), ())
+
+    print_trials(output_console(), [trial], lambda _trial, _entry: {}, "resources")
+
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "a/X delete (the object is gone)",
+        "1 object, 1 change",
+    ]
 
 
 @pytest.mark.parametrize("request_", ['{"body": {}, "headers": []}', '{"body": {}, "queryParams": {"a": 1}}'])

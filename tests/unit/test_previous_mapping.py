@@ -16,7 +16,7 @@ from shared.sources import plan_sources
 from tests.mapper_builders import NOW, a_raw, an_entry
 
 Json = Any
-PROPERTIES = {"properties": {"a": ".title"}}
+PROPERTIES: dict[str, Any] = {"properties": {"a": ".title"}}
 
 
 def in_force(entries: list[Json], *previous: list[Json], **root: Json) -> MappingInForce:

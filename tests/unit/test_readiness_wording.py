@@ -1,0 +1,34 @@
+"""What `/health/ready` says in words: of which service a check is, and which mapping is in force."""
+
+import asyncio
+
+from services.fetcher.assembly import refusal
+from services.standalone.run import _checks
+from services.webhook_gateway.counters import GatewayCounters, Refusal
+from services.webhook_gateway.service import log_check
+from shared.service.readiness import Check
+from shared.service.running import Running
+
+
+def test_each_check_is_named_with_its_service() -> None:
+    held = Running(checks=lambda: [Check("held", is_ok=True)])
+
+    async def checks() -> list[Check]:
+        return _checks({"writer": held, "mapper": held})
+
+    assert asyncio.run(checks()) == [Check("writer held", is_ok=True), Check("mapper held", is_ok=True)]
+
+
+def test_gateway_says_what_the_log_took_of_webhooks() -> None:
+    counters = GatewayCounters()
+    assert log_check(counters) == Check("log", is_ok=True, detail="no webhook yet")
+    counters.published = 3
+    assert log_check(counters).detail == "it took 3 webhooks"
+    counters.refused[Refusal.LOG_SLOW] = 2
+    assert log_check(counters).detail == "it took 3 webhooks; 2 refused because it was slow or failed"
+
+
+def test_refused_mapping_says_that_the_last_good_one_is_in_force() -> None:
+    assert refusal("", has_good=True) == ""
+    assert refusal("line 1", has_good=True) == "last good mapping in force; refused: line 1"
+    assert refusal("line 1", has_good=False) == "refused: line 1"
