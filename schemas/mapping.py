@@ -60,12 +60,7 @@ _RELATIONS: Final = (
 class _Part(BaseModel):
     # Keys that this version does not know are kept, ignored and warned about.
     model_config = ConfigDict(
-        # Built when first used: what stands inside of another model is never used alone.
-        defer_build=True,
-        frozen=True,
-        extra="allow",
-        populate_by_name=True,
-        json_schema_extra=_without_titles,
+        frozen=True, extra="allow", populate_by_name=True, json_schema_extra=_without_titles
     )
 
 
@@ -306,7 +301,7 @@ class MappingFile(_Part):
 class MappingInForce(BaseModel):
     """The value of `pagerport.mapping`: a version of the mapping and where a replay of it begins."""
 
-    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     schema_version: int = SCHEMA_VERSION
     version: Annotated[int, Field(ge=1)]

@@ -54,8 +54,7 @@ class KindState(StrEnum):
 class RunFailure(BaseModel):
     """One object or change that did not arrive, and why."""
 
-    # Built when first used, here and below: what stands inside of another model is never used alone.
-    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     kind: str
     object_id: Annotated[str, Field(description="Where a row has no id, which row it is.")]
@@ -73,7 +72,7 @@ class RunFailure(BaseModel):
 class KindResult(BaseModel):
     """What one kind did in a run."""
 
-    model_config = ConfigDict(defer_build=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
 
     state: KindState = KindState.PENDING
     reason: Annotated[str, Field(description="Why not complete, and the next step.")] = ""
@@ -120,7 +119,7 @@ class KindResult(BaseModel):
 class Wait(BaseModel):
     """Time spent waiting for a third party."""
 
-    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     host: Annotated[str, Field(description="`PagerDuty` or `Port`.")]
     cause: Annotated[str, Field(description="`rate limit`, `HTTP 502`, `no connection`, …")]
@@ -131,7 +130,7 @@ class Wait(BaseModel):
 class RunResult(BaseModel):
     """The state of a run while it goes on, and its result at the end. Keyed by run id."""
 
-    model_config = ConfigDict(defer_build=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
 
     schema_version: int = SCHEMA_VERSION
     run_id: str

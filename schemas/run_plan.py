@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class PlannedValue(BaseModel):
     """One value that would change, as shortened JSON; empty where there is none."""
 
-    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     path: Annotated[str, Field(description="`properties.url`, `relations.service`, `title`.")]
     old: str = ""
@@ -18,7 +18,7 @@ class PlannedValue(BaseModel):
 class PlannedUpdate(BaseModel):
     """An entity that would be updated, for example."""
 
-    model_config = ConfigDict(defer_build=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     identifier: str
     kind: str = ""
@@ -29,7 +29,7 @@ class PlannedUpdate(BaseModel):
 class BlueprintPlan(BaseModel):
     """What a sync would do to the entities of one blueprint; each entity counts once."""
 
-    model_config = ConfigDict(defer_build=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
 
     created: int = 0
     updated: int = 0
@@ -53,7 +53,7 @@ class BlueprintPlan(BaseModel):
 class RunPlan(BaseModel):
     """What a dry run found that a sync would do."""
 
-    model_config = ConfigDict(defer_build=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
 
     created_blueprints: list[str] = Field(default_factory=list)
     blueprints: Annotated[dict[str, BlueprintPlan], Field(description="By blueprint.")] = Field(

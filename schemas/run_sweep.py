@@ -67,7 +67,7 @@ class KeepReason(StrEnum):
 class Kept(BaseModel):
     """Candidates of a blueprint that were kept for one reason."""
 
-    model_config = ConfigDict(defer_build=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
 
     count: int = 0
     identifiers: Annotated[list[str], Field(description="The first ones.")] = Field(default_factory=list)
@@ -76,7 +76,7 @@ class Kept(BaseModel):
 class BlueprintSweep(BaseModel):
     """What the sweep did to the entities of one blueprint."""
 
-    model_config = ConfigDict(defer_build=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
 
     owned: Annotated[
         int, Field(description="Entities in Port that are ours; 0 where nobody had to look.")
@@ -108,7 +108,7 @@ class BlueprintSweep(BaseModel):
 class RunSweep(BaseModel):
     """What the sweep of a run decided."""
 
-    model_config = ConfigDict(defer_build=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
 
     mode: SweepMode = SweepMode.ON
     since: Annotated[

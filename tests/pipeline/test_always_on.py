@@ -92,7 +92,8 @@ def test_commands_reach_the_installation_and_what_was_in_hand_survives_it(stage:
 
         status = stage.run("status", "--json").result
         assert (status["mapping"]["version"], status["stages"]["writer"]["lag"]) == (3, 0)
-        assert "mapping: version 3" in stage.run("status").out
+        said = stage.run("status").out
+        assert ("mapping: version 3" in said, ", replayed)" in said) == (True, True)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=15)
         assert (process.returncode, "Traceback" in err) == (0, False), err

@@ -111,7 +111,7 @@ def test_every_make_target_is_documented_in_the_readme() -> None:
             "bench-limit",
             "bench-live",
             "bench-gateway",
-            "bench-mapping",
+            "bench-mapping", "bench-kafka",
             "torture",
             "torture-mapping",
         ),

@@ -1,13 +1,20 @@
 """What `/health/ready` says in words: of which service a check is, and which mapping is in force."""
 
 import asyncio
+import socket
+
+import pytest
 
 from services.fetcher.assembly import refusal
+from services.standalone.http import Router, serve_http
 from services.standalone.run import _checks
 from services.webhook_gateway.counters import GatewayCounters, Refusal
 from services.webhook_gateway.service import log_check
+from shared.errors import ConfigurationError
+from shared.service.app import _bound_socket
 from shared.service.readiness import Check
 from shared.service.running import Running
+from shared.settings import Settings
 
 
 def test_each_check_is_named_with_its_service() -> None:
@@ -32,3 +39,17 @@ def test_refused_mapping_says_that_the_last_good_one_is_in_force() -> None:
     assert refusal("", has_good=True) == ""
     assert refusal("line 1", has_good=True) == "last good mapping in force; refused: line 1"
     assert refusal("line 1", has_good=False) == "refused: line 1"
+
+
+async def test_address_that_is_taken_is_a_mistake_of_the_configuration() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        settings = Settings.model_validate({"http": {"host": "127.0.0.1", "port": number}})
+        async with serve_http(Router({}), settings) as serving:
+            with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{number}"):
+                await serving
+        with (
+            pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{number}"),
+            _bound_socket("127.0.0.1", number),
+        ):
+            pass
