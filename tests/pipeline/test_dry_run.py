@@ -137,7 +137,12 @@ def test_report_of_a_dry_run_says_that_nothing_was_written(stage: Stage) -> None
     dry = stage.run("sync", "--mapping", mapping, "--dry-run")
 
     assert dry.code == 0, dry.err
-    for says in ("to write", "what a sync would do", "planned: nothing was written", "deletes: nothing to delete"):
+    for says in (
+        "to write",
+        "what a sync would do",
+        "planned: nothing was written",
+        "deletes: nothing to delete",
+    ):
         assert says in dry.out
     assert "everything the mapping asks for is in Port" not in dry.out
     assert stage.port.counters()["writes"]["entity_writes"] == 0
