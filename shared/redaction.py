@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -76,7 +76,8 @@ def _without_beginnings(text: str, look: str) -> str:
     """Mask what a cut has left of a secret."""
     beginning, at = look[:PART_CHARS], 0
     while (at := text.find(beginning, at)) >= 0:
-        end = at + len(commonprefix([look, text[at : at + len(look)]]))
+        pairs = zip(look, text[at : at + len(look)], strict=False)
+        end = at + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         text = text[:at] + MASK + text[end:]
         at += len(MASK)
     return text

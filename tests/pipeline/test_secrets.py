@@ -36,6 +36,7 @@ from tests.pipeline.mappings import PAGE
 from tests.pipeline.planted import (
     CLIENT_SECRET,
     OLD_WEBHOOK_SECRET,
+    PIECE_CHARS,
     PLANTED,
     PROXY_USER_INFO,
     TOKEN,
@@ -189,7 +190,7 @@ def test_what_is_searched_for_is_found_in_every_form() -> None:
     for said in (in_json(400)(sent), in_html(500)(sent), as_redirect(sent)):
         assert said is not None
         assert look.within("answer", str((said.body, said.headers)))
-    assert look.within("cut", f"refused: {CLIENT_SECRET[:11]}")
+    assert look.within("cut", f"refused: {CLIENT_SECRET[:PIECE_CHARS]}")
     assert not look.within("clean", f"refused: {CLIENT_SECRET[:6]}********")
 
 
