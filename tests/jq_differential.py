@@ -18,7 +18,7 @@ from services.mapper.programs import Rows, TopicPrograms
 from shared.jq_engine import ExpressionError, LibjqEngine, runnable_text
 from shared.jq_parser import parse
 from shared.jq_tree import Binary, Call, Format, Node, parts_of
-from tests.jq_documents import Documents
+from tests.jq_documents import CLOSE, Documents
 from tests.jq_expressions import Expressions
 from tests.mapper_builders import INCIDENTS, a_plan, an_entry
 
@@ -77,6 +77,7 @@ def compare_forms(seed: int, cases: int) -> Compared:
     """Compare native getters with libjq, expression by expression."""
     random = Random(seed)  # noqa: S311 - a series that can be named
     expressions, documents = Expressions(random), some_documents(random, 500)
+    close = [_read(body.encode()) for body in CLOSE]
     compared = Compared()
     texts = chain(expressions.each_form(), iter(expressions.text, None))
     while compared.cases < cases:
@@ -90,7 +91,7 @@ def compare_forms(seed: int, cases: int) -> Compared:
             compared.differ(f"{text!r} runs, but does not compile: {error.message}")
             continue
         forms = forms_in(text)
-        for document, body in random.sample(documents, DOCUMENTS_EACH):
+        for document, body in (*random.sample(documents, DOCUMENTS_EACH), random.choice(close)):
             given = get(document)
             if given is LEFT_TO_LIBJQ:
                 compared.left += 1
@@ -135,10 +136,14 @@ def some_documents(random: Random, number: int) -> list[Document]:
     while len(found) < number:
         body = made.text().encode("utf-8", "replace")
         try:
-            found.append(read_document(RawObject(INCIDENTS, 0, 0, "I1", False, (), body)))
+            found.append(_read(body))
         except ValueError:
             continue
     return found
+
+
+def _read(body: bytes) -> Document:
+    return read_document(RawObject(INCIDENTS, 0, 0, "I1", False, (), body))
 
 
 ITEMS = (

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import product
 from random import Random
 
 from tests.jq_documents import NAMES, TEXTS
@@ -38,6 +39,12 @@ PATTERNS = (
     ),
 )
 
+_WITH_TEXT = ("join", "split", "startswith", "endswith", "ltrimstr", "rtrimstr", "contains", "has")
+_PARTS = (
+    *(("abcab", "ab"), ("abcab", "cab"), ("ab", "ab"), ("ab", "abc"), ("", "a"), ("", ""), ("aab", "a")),
+    *((",a,b,", ","), ("abb", "b"), ("éa", "é"), ("a\0b", "b"), ("aXa", "a"), ("ababab", "ab")),
+)
+_LINES = ("abc", "a1-b c", "X ab,c", "bbb", "", "aab.b", "é ab", "a\nb", "ab\n", "[+]00", "\x1f b", "CaC c")
 _OPERATORS = ("+", "-", "*", "/", "==", "!=", "<", "<=", ">", ">=", "and", "or", "//", ",")
 
 
@@ -155,10 +162,38 @@ class Expressions:
             for given in self._inputs():
                 # Each time with other arguments.
                 yield f"{given} | {self._calls(0)[number]}"
+        yield from self._close_calls()
         for operator in _OPERATORS:
-            yield f"10 {operator} 4"
             for given in self._inputs():
                 yield f"({given}) {operator} ({self._choose(given, *self._inputs())})"
+
+    def _close_calls(self) -> Iterator[str]:
+        """Yield what one would get wrong: parts of texts, empty matches, zeros, what binds more tightly."""
+        for name in _WITH_TEXT:
+            for text, part in _PARTS:
+                yield f"{json.dumps(text)} | {name}({json.dumps(part)})"
+        for pattern in map(json.dumps, PATTERNS):
+            for called in ("test({})", "[scan({})]", "[splits({})]", 'sub({}; "_")', 'gsub({}; "_")'):
+                yield f"{json.dumps(self._random.choice(_LINES))} | {called.format(pattern)}"
+        for left, operator, right in product((0, 7, -6, ".a", ".b"), "+-*/", (3, -3, 0, ".b", ".c_1")):
+            yield f"{left} {operator} {right}"
+        for left, operator, right in product(
+            (".a", "1"), ("==", "!=", "<", "<=", ">", ">="), (".b", ".c_1", "1")
+        ):
+            yield f"{left} {operator} {right}"
+        for called in (
+            "add",
+            "sort",
+            "unique",
+            "min",
+            "max",
+            "@csv",
+            "tojson",
+            "group_by(.)",
+            "map(tostring)",
+        ):
+            yield f"[.a, .b, .c_1] | {called}"
+            yield f"[.a, .id] | {called}"
 
     def _inputs(self) -> tuple[str, ...]:
         """Return what functions want: texts, lists of one sort, dates; and what is nearly that."""
@@ -199,8 +234,8 @@ class Expressions:
             *("unique", "min", "max", "first", "last", "values", "null", "true", "false", "empty", "explode"),
             *("tojson", "@json", "@text", "@csv", "@base64", "@uri"),
             *("fromdate", "fromdateiso8601", "todate", "todateiso8601", "mktime"),
-            *(f"join({text})", f"split({text})", f"startswith({text})", f"endswith({text})"),
-            *(f"ltrimstr({text})", f"rtrimstr({text})", f"contains({text})", f"has({text})", 'has("a")'),
+            *(f"{name}({text})" for name in _WITH_TEXT),
+            'has("a")',
             *(f'strptime("{iso}")', f'strptime("{form}")', f'strftime("{iso}")', f'strftime("{form}")'),
             *(f"test({pattern})", f"[scan({pattern})]", f"[splits({pattern})]", f"splits({pattern})"),
             *(f"sub({pattern}; {text})", f"gsub({pattern}; {text})", '[scan("[a-z]+")]'),
@@ -247,6 +282,7 @@ class Expressions:
             f"{inner} | ascii",
             f"try ({inner} | error) catch .",
             f"foreach ({inner}) as $x ({leaf}; $x; [., $x])",
+            f"foreach ({inner}) as $x ({{a: 1}}; {{a: (.a | [., $x] | @sh?)}}; .a)",
             f"{{a, b: ({inner} | @html), (({leaf} | tostring)): 1}}",
             f'{leaf} | test("a")',
             f'@base64 "\\({inner})"',

@@ -59,7 +59,7 @@ def test_names_on_the_cluster_carry_prefix_and_identifier() -> None:
         Subscription.to_all(RAW_PREFIX),
         Subscription(frozenset([ENTITIES.name]), (RAW_PREFIX,)),
     ],
-    ids=str,
+    ids=["one name", "two names", "a family", "a name and a family"],
 )
 def test_pattern_matches_what_the_subscription_does(prefix: str, topics: Subscription) -> None:
     names = KafkaNames("me", prefix)
