@@ -202,7 +202,7 @@ class Expressions:
             *(text, other, f".{name} // {text}", f".{name}", f"(.{name} | values)"),
             *(
                 '"2026-04-06T21:30:42Z"',
-                "1775511042",
+                "86400",
                 "2",
                 "0",
                 "-3",
