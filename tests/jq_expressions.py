@@ -40,6 +40,7 @@ PATTERNS = (
 )
 
 _WITH_TEXT = ("join", "split", "startswith", "endswith", "ltrimstr", "rtrimstr", "contains", "has")
+_ON_LISTS = ("add", "sort", "unique", "min", "max")
 _PARTS = (
     *(("abcab", "ab"), ("abcab", "cab"), ("ab", "ab"), ("ab", "abc"), ("", "a"), ("", ""), ("aab", "a")),
     *((",a,b,", ","), ("abb", "b"), ("éa", "é"), ("a\0b", "b"), ("aXa", "a"), ("ababab", "ab")),
@@ -174,24 +175,22 @@ class Expressions:
                 yield f"{json.dumps(text)} | {name}({json.dumps(part)})"
         for pattern in map(json.dumps, PATTERNS):
             for called in ("test({})", "[scan({})]", "[splits({})]", 'sub({}; "_")', 'gsub({}; "_")'):
-                yield f"{json.dumps(self._random.choice(_LINES))} | {called.format(pattern)}"
+                for line in self._random.sample(_LINES, 3):
+                    yield f"{json.dumps(line)} | {called.format(pattern)}"
         for left, operator, right in product((0, 7, -6, ".a", ".b"), "+-*/", (3, -3, 0, ".b", ".c_1")):
             yield f"{left} {operator} {right}"
+            yield f'"\\({left} {operator} {right})"'
+        for text in ('"a\\u0000b"', '"\\u007f"', '"é/ü?"'):
+            yield from (f"[{text}] | {called}" for called in ("@csv", "tojson"))
+            yield from (f"{text} | {called}" for called in ("@json", "@uri", "@base64", "@text", "explode"))
+        for first, second in product((*_OPERATORS, "|"), repeat=2):
+            yield f"7 {first} 2 {second} 3"
+            yield f".a {first} .b {second} 1 as $x | [$x]"
         for left, operator, right in product(
             (".a", "1"), ("==", "!=", "<", "<=", ">", ">="), (".b", ".c_1", "1")
         ):
             yield f"{left} {operator} {right}"
-        for called in (
-            "add",
-            "sort",
-            "unique",
-            "min",
-            "max",
-            "@csv",
-            "tojson",
-            "group_by(.)",
-            "map(tostring)",
-        ):
+        for called in (*_ON_LISTS, "@csv", "tojson", "group_by(.)", "map(tostring)"):
             yield f"[.a, .b, .c_1] | {called}"
             yield f"[.a, .id] | {called}"
 
