@@ -36,7 +36,7 @@ logs: ## follow the log lines of the services
 
 # Files of tests are shared out to four processes: many wait for a broker or a program most of the time.
 test: $(READY) ## run all tests
-	@$(BIN)/pytest --numprocesses 4 --dist loadfile
+	@$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## format, lint, types, layers, schemas and docs: all without changing a file
 	$(BIN)/ruff format --check .

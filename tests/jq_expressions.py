@@ -180,6 +180,7 @@ class Expressions:
         for left, operator, right in product((0, 7, -6, ".a", ".b"), "+-*/", (3, -3, 0, ".b", ".c_1")):
             yield f"{left} {operator} {right}"
             yield f'"\\({left} {operator} {right})"'
+        yield from ("{a: 1, b: 2} + {a: 3, id: 4}", "[1, 2] + [3]", "[[1], [2]] | add", "[1] - [1]")
         for text in ('"a\\u0000b"', '"\\u007f"', '"é/ü?"'):
             yield from (f"[{text}] | {called}" for called in ("@csv", "tojson"))
             yield from (f"{text} | {called}" for called in ("@json", "@uri", "@base64", "@text", "explode"))
