@@ -19,7 +19,7 @@ TOKEN = "u+pipelineTokenXYZ"
 CLIENT_ID = "pipelineClientId"
 CLIENT_SECRET = "pipelineClientSecretXYZ"
 PROGRAM = Path(sys.executable).with_name("pagerport")
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
 
 Json = Any
 

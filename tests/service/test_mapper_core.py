@@ -459,7 +459,7 @@ async def test_a_new_mapping_holds_from_the_next_batch_on() -> None:
 async def test_a_worker_that_cannot_start_is_fatal_and_says_why() -> None:
     async with WorkerPool(1, batch_timeout_s=5, memory_limit_bytes=16 * 1024**2) as pool:
         with pytest.raises(
-            FatalError, match=r"a JQ worker cannot start: .*(emory|process ended|fork|shared object)"
+            FatalError, match=r"a JQ worker cannot start: .*(emory|process ended|fork|shared object|in main)"
         ):
             await pool.map_objects(a_plan(an_entry()), [a_raw({"id": "I1"})])
         assert pool.pids == []
