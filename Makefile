@@ -34,9 +34,9 @@ down: ## stop what `make up` started; Kafka's data stays until `docker compose d
 logs: ## follow the log lines of the services
 	@docker compose logs --follow fetcher gateway mapper writer
 
-# Files of tests are shared out to four processes: many wait for a broker or a program most of the time.
+# Files of tests are shared out to one process per core, those that take long first.
 test: $(READY) ## run all tests
-	@$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: $(READY) ## format, lint, types, layers, schemas and docs: all without changing a file
 	$(BIN)/ruff format --check .

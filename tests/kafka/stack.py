@@ -16,7 +16,7 @@ import httpx
 from tests.compose_file import ComposeService, read_services
 from tests.pipeline.harness import CLIENT_ID, CLIENT_SECRET, PROGRAM, TOKEN, Stage
 
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 150.0
 POLL_S = 0.1
 HTTP_PORT = "8000"
 """That of every container."""
@@ -238,7 +238,7 @@ class Stack:
             time.sleep(POLL_S)
 
     def command(
-        self, *arguments: str, code: int | None = 0, timeout_s: float = 120.0
+        self, *arguments: str, code: int | None = 0, timeout_s: float = 300.0
     ) -> subprocess.CompletedProcess[str]:
         """Run the command line as an operator whose machine reaches the cluster."""
         ended = subprocess.run(
@@ -257,7 +257,7 @@ class Stack:
         """Return the results of all runs, the newest first."""
         return list(json.loads(self.command("runs", "--json").stdout))
 
-    def wait_for_runs(self, number: int, timeout_s: float = 120.0) -> list[Json]:
+    def wait_for_runs(self, number: int, timeout_s: float = 300.0) -> list[Json]:
         """Wait until so many runs have ended, and return all."""
         found: list[Json] = []
 
@@ -272,7 +272,7 @@ class Stack:
         """Return how the installation stands."""
         return json.loads(self.command("status", "--json").stdout)
 
-    def wait_until_idle(self, timeout_s: float = 120.0) -> Json:
+    def wait_until_idle(self, timeout_s: float = 300.0) -> Json:
         """Wait until nothing is left to be handled and no run is open; return how it stands then."""
         found: list[Json] = []
 

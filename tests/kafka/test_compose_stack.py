@@ -9,7 +9,7 @@ import pytest
 from tests.kafka.stack import Stack
 from tests.pipeline.harness import Stage, pagerduty, port
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(600)]
 MODULES = {
     "fetcher": "services.fetcher.app",
     "gateway": "services.webhook_gateway.app",

@@ -25,7 +25,7 @@ from tests.kafka.cluster import Cluster
 from tests.kafka.stack import Process, Stack, free_port
 from tests.pipeline.harness import Stage, pagerduty, port
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 SERVICES = ("fetcher", "gateway", "mapper", "writer")
 END_TIMEOUT_S = 40.0
 NOBODY = "127.0.0.1:1"

@@ -19,7 +19,7 @@ from tests.kafka.installation import installation
 from tests.kafka.stack import Stack
 from tests.torture.verdict import mistakes
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(600)]
 USERS = raw_topic("users")
 LARGE = b"x" * 2 * 1024 * 1024
 POISON = ("null header", "header that is no UTF-8", "broken JSON", "2 MiB of nonsense")

@@ -13,7 +13,7 @@ from tests.torture.outages import go_through, port_comes, port_goes
 from tests.torture.verdict import mistakes, read_writes
 from tests.torture.weather import Account, Weather
 
-pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
