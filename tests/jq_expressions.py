@@ -173,10 +173,7 @@ class Expressions:
         for name in _WITH_TEXT:
             for text, part in _PARTS:
                 yield f"{json.dumps(text)} | {name}({json.dumps(part)})"
-        for pattern in map(json.dumps, PATTERNS):
-            for called in ("test({})", "[scan({})]", "[splits({})]", 'sub({}; "_")', 'gsub({}; "_")'):
-                for line in self._random.sample(_LINES, 3):
-                    yield f"{json.dumps(line)} | {called.format(pattern)}"
+        yield from self._close_texts()
         for left, operator, right in product((0, 7, -6, ".a", ".b"), "+-*/", (3, -3, 0, ".b", ".c_1")):
             yield f"{left} {operator} {right}"
             yield f'"\\({left} {operator} {right})"'
@@ -194,6 +191,22 @@ class Expressions:
         for called in (*_ON_LISTS, "@csv", "tojson", "group_by(.)", "map(tostring)"):
             yield f"[.a, .b, .c_1] | {called}"
             yield f"[.a, .id] | {called}"
+
+    def _close_texts(self) -> Iterator[str]:
+        """Yield the same of patterns and dates."""
+        for pattern in map(json.dumps, PATTERNS):
+            for called in ("test({})", "[scan({})]", "[splits({})]", 'sub({}; "_")', 'gsub({}; "_")'):
+                for line in self._random.sample(_LINES, 3):
+                    yield f"{json.dumps(line)} | {called.format(pattern)}"
+        for date in (
+            "1970-01-01T00:00:00Z",
+            "2024-02-29T23:59:59Z",
+            "2026-02-29T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+        ):
+            for called in ("fromdate", "fromdate | todate", 'strptime("%Y-%m-%dT%H:%M:%SZ") | ., mktime'):
+                yield f'"{date}" | {called}'
+            yield f'"{date}" | strptime("%Y-%m-%dT%H:%M:%SZ") | mktime'
 
     def _inputs(self) -> tuple[str, ...]:
         """Return what functions want: texts, lists of one sort, dates; and what is nearly that."""

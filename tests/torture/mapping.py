@@ -11,7 +11,7 @@ from random import SystemRandom
 from tests.jq_differential import Compared, compare_forms, compare_topics
 
 CASES = 200_000
-LEAST_OF_A_FORM = 100
+LEAST_OF_A_FORM = 50
 """Every native form must have stood in so many cases, or the series proves nothing of it."""
 
 
