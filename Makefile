@@ -46,6 +46,7 @@ check: $(READY) ## format, lint, types, layers, schemas and docs: all without ch
 	$(BIN)/python -m schemas.export --check
 	$(BIN)/python -m tools.readme_tables --check
 	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/kubernetes-validate --quiet --strict $(filter-out %/kustomization.yaml,$(wildcard deploy/kubernetes/*.yaml))
 
 fmt: $(READY) ## format, mend what can be mended, make schemas and README tables anew
 	$(BIN)/ruff format .
