@@ -25,6 +25,7 @@ demo: $(READY) ## run a full sync between two bundled simulators, with its progr
 	@$(BIN)/pagerport demo
 
 up: ## start Kafka and the services with docker compose; without .env the demo with its simulators
+	@sh tools/webhook_token.sh
 	@docker compose $$(test -f .env || echo --profile demo) up --build --detach --wait
 	@docker compose ps
 

@@ -25,8 +25,9 @@ class LetterFailure(BaseModel):
 class DeadLetter(BaseModel):
     """What the headers of a record in `dlq.<topic>` say, beside the original headers.
 
-    The record's key is `<partition>/<offset>` of the original; its value is the original value. A letter is
-    closed by a record of the same key with null value and the header `resolution`.
+    The record's key is `<partition>/<offset>` of the original, followed by `/<reader>` where it names one;
+    its value is the original value. A letter is closed by a record of the same key with null value and the
+    header `resolution`.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -36,6 +37,14 @@ class DeadLetter(BaseModel):
     offset: int
     stage: Annotated[str, Field(description="`mapper` or `writer`.")]
     failures: Annotated[tuple[LetterFailure, ...], Field(min_length=1)]
+    reader: Annotated[
+        str,
+        Field(
+            pattern="^[a-z-]*$",
+            description="Who could not handle it, where several read the topic for themselves and each has a "
+            "letter of its own: `event-mapper`; empty: the one whose topic it is.",
+        ),
+    ] = ""
     kind: str = ""
     object_id: str = ""
     run_id: str = ""
@@ -44,4 +53,5 @@ class DeadLetter(BaseModel):
 
     def key(self) -> bytes:
         """Return the record key in the dead-letter topic."""
-        return f"{self.partition}/{self.offset}".encode()
+        reader = f"/{self.reader}" if self.reader else ""
+        return f"{self.partition}/{self.offset}{reader}".encode()

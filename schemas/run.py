@@ -161,9 +161,16 @@ class RunResult(BaseModel):
     ] = None
     kinds: dict[str, KindResult] = Field(default_factory=dict)
     failure_count: Annotated[int, Field(description="All failures, also those past the list's limit.")] = 0
-    unmapped: Annotated[int, Field(description="Objects read but not mapped when the run ended early.")] = 0
+    unmapped: Annotated[
+        int,
+        Field(description="Objects read but not mapped when the run ended early; else: that nobody counted."),
+    ] = 0
     unsettled: Annotated[
-        int, Field(description="Entity changes neither carried out nor refused when the run ended early.")
+        int,
+        Field(
+            description="Entity changes neither carried out nor refused when the run ended early; else: that "
+            "nobody counted."
+        ),
     ] = 0
     failures_by_reason: dict[Reason, int] = Field(default_factory=dict)
     failures: list[RunFailure] = Field(default_factory=list)

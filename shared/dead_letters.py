@@ -77,6 +77,8 @@ def _record(record: Record, letter: DeadLetter, *, is_cut: bool = False) -> NewR
         "failure_count": str(len(letter.failures)),
     }
     ours: list[Header] = [(PREFIX + name, text.encode("utf-8", "replace")) for name, text in texts.items()]
+    if letter.reader:
+        ours.append((PREFIX + "reader", letter.reader.encode()))
     if record.value is None or is_cut:
         ours.append((_VALUE, _CUT if is_cut else _NULL))
     return NewRecord(

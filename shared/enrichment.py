@@ -9,9 +9,10 @@
 | `__analytics` | incidents | its raw analytics | `incidentAnalytics` (false) |
 | `__custom_fields` | services, incidents | values of its custom fields | `includeCustomFields` (false) |
 
-An entry reads a key when the text of one of its expressions names it: the same rule by which the mapper
-leaves alone what is made from a key that could not be had. Source of the keys: port-labs/ocean,
-integrations/pagerduty, so that existing mappings work.
+An entry reads a key when the text of one of its expressions names it, which is also the rule by which the
+mapper leaves alone what is made from a key that could not be had; or when one takes all of that in which the
+key stands (`tojson`, `.users`). Source of the keys: port-labs/ocean, integrations/pagerduty, so that existing
+mappings work.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from schemas.mapping import Resource, Selector
+from shared.jq_taken import EACH, Place, holds, taken_by
 
 SERVICE_ONCALLS: Final = "__oncall_user"
 POLICY_ONCALLS: Final = "__oncall_users"
@@ -43,6 +45,8 @@ _SWITCHES: Final[Mapping[str, Mapping[str, _Switch]]] = {
     "escalation_policies": {POLICY_ONCALLS: lambda selector: selector.attach_oncall_users is not False},
 }
 """Kind to the keys its objects can be given, each with what says whether an entry wants it."""
+_PLACES: Final[Mapping[str, Place]] = {USER_EMAIL: ("users", EACH, USER_EMAIL)}
+"""Where a key stands in the object, if not at its top."""
 DEFAULT_MONTHS: Final = 3
 
 
@@ -74,13 +78,15 @@ def switched_on(kind: str, selector: Selector) -> frozenset[str]:
 
 def read_enrichment(resource: Resource) -> Enrichment:
     """Return what one entry needs."""
-    selector, texts = resource.selector, list(_texts((resource.selector.query, resource.port)))
+    selector, texts = resource.selector, list(_texts((resource.selector.query, resource.port.entity)))
+    wanted = switched_on(resource.kind, selector)
+    items, name = resource.port.items_to_parse, resource.port.items_to_parse_name
+    named = "\n".join(texts if items is None else [*texts, items])
+    missing = [key for key in wanted if key not in named]
+    taken = [place for text in texts for place in taken_by(text, name, items)] if missing else []
+    wanted -= {key for key in missing if not any(holds(place, _PLACES.get(key, (key,))) for place in taken)}
     return Enrichment(
-        keys=tuple(
-            key
-            for key, is_on in _SWITCHES.get(resource.kind, {}).items()
-            if is_on(selector) and any(key in text for text in texts)
-        ),
+        keys=tuple(key for key in _SWITCHES.get(resource.kind, {}) if key in wanted),
         analytics_months=selector.analytics_months_period,
     )
 

@@ -8,6 +8,7 @@ from typing import Final
 from shared.jq_tree import Binary, Group, Node, Pipe, String, parts_of
 
 _NUMBER: Final = re.compile(r"\d+(?:\.\d*)?(?:[eE]\+?\d+)?")
+_HELD: Final = re.compile(r'\(((?:@[a-z0-9]+ )?"(?:[^"\\]|\\.)*")\|values\)')
 _FEW_TIMES: Final = 10_000
 """So often a text may be repeated: `"=" * 20` is no harm."""
 
@@ -32,6 +33,11 @@ def unfolded(text: str, node: Node | None) -> str:
             made += [text[at : found.start], "(", text[found.start : found.end], "|values)"]
             at = found.end
     return "".join([*made, text[at:]])
+
+
+def as_written(text: str) -> str:
+    """Return an expression as it was before `unfolded`, for people to read."""
+    return _HELD.sub(r"\1", text)
 
 
 def _most_times(text: str) -> float:

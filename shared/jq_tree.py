@@ -226,3 +226,12 @@ def _nodes_in(value: object) -> Iterator[Node]:
     elif isinstance(value, tuple):
         for one in value:
             yield from _nodes_in(one)
+
+
+def plain_text(node: Node) -> str | None:
+    """Return the text of a string that interpolates nothing; None of any other part."""
+    if not isinstance(node, String) or node.format:
+        return None
+    if any(isinstance(part, Node) for part in node.parts):
+        return None
+    return "".join(str(part) for part in node.parts)

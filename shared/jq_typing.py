@@ -3,19 +3,17 @@
 It says nothing where it does not know: an unknown function, a variable, a field of unknown content.
 """
 
-import difflib
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from shared.jq_parser import plain_text
+from shared.jq_calls import GIVES, KEEPS_LIST, OF_ITEMS, SAME_INPUT
+from shared.jq_findings import Finding, called, no_fields, types_of, unknown_field
 from shared.jq_shape import (
     ANY,
     BOOLEAN,
     NEVER,
     NULL,
     NUMBER,
-    OBJECT,
-    STRING,
     Shape,
     array_of,
     either,
@@ -42,125 +40,11 @@ from shared.jq_tree import (
     Slice,
     String,
     Try,
+    plain_text,
 )
 
-_SAME_INPUT: Final = frozenset(
-    [
-        "select",
-        "test",
-        "match",
-        "capture",
-        "scan",
-        "split",
-        "splits",
-        "sub",
-        "gsub",
-        "ltrimstr",
-        "rtrimstr",
-        "startswith",
-        "endswith",
-        "index",
-        "rindex",
-        "indices",
-        "join",
-        "has",
-        "contains",
-        "inside",
-        "error",
-        "tojson",
-        "limit",
-        "first",
-        "last",
-        "isempty",
-        "recurse",
-        "range",
-        "in",
-        "ascii",
-    ]
-)
-"""Calls whose first argument has the call's own input."""
-_OF_ITEMS: Final = frozenset(["map", "sort_by", "group_by", "unique_by", "min_by", "max_by", "any", "all"])
-"""Calls with one argument that has each item as its input."""
-_GIVES: Final[dict[str, Shape]] = {
-    **dict.fromkeys(
-        [
-            "tostring",
-            "ascii_downcase",
-            "ascii_upcase",
-            "join",
-            "tojson",
-            "ltrimstr",
-            "rtrimstr",
-            "sub",
-            "gsub",
-            "todate",
-            "strftime",
-            "ascii",
-            "implode",
-            "trim",
-            "ltrim",
-            "rtrim",
-            "type",
-        ],
-        STRING,
-    ),
-    **dict.fromkeys(
-        [
-            "length",
-            "tonumber",
-            "fromdate",
-            "now",
-            "floor",
-            "ceil",
-            "round",
-            "fabs",
-            "sqrt",
-            "mktime",
-            "utf8bytelength",
-        ],
-        NUMBER,
-    ),
-    **dict.fromkeys(
-        [
-            "not",
-            "test",
-            "startswith",
-            "endswith",
-            "contains",
-            "inside",
-            "has",
-            "any",
-            "all",
-            "isempty",
-            "true",
-            "false",
-            "in",
-        ],
-        BOOLEAN,
-    ),
-    **dict.fromkeys(["keys", "keys_unsorted", "split"], array_of(STRING)),
-    **dict.fromkeys(["to_entries", "explode", "range_list"], array_of(None)),
-    **dict.fromkeys(["from_entries", "with_entries"], OBJECT),
-    **dict.fromkeys(["empty", "error"], NEVER),
-    "null": NULL,
-}
-_KEEPS_LIST: Final = frozenset(["sort", "unique", "reverse", "sort_by", "unique_by"])
 _COMPARISONS: Final = frozenset(["==", "!=", "<", "<=", ">", ">=", "and", "or"])
 _ARITHMETIC: Final = frozenset(["+", "-", "*", "/", "%"])
-
-
-class Finding(NamedTuple):
-    """Something an expression does in vain.
-
-    Attributes:
-        at: Index in the text of what it is about.
-        says: What and why.
-        fails: Whether the expression fails by it, where nothing catches that.
-    """
-
-    at: int
-    says: str
-    fails: bool = False
 
 
 class Typed(NamedTuple):
@@ -247,14 +131,14 @@ class _Follower:
             return ANY
         if not of.may_be("object", "null"):
             if of.types and not optional:
-                self._say(at, _no_fields(of, name), fails=True)
+                self._say(at, no_fields(of, name), fails=True)
             return ANY
         if not of.may_be("object"):
             return NULL
         if of.fields is None:
             return ANY
         if name not in of.fields:
-            self._say(at, _unknown(of, name))
+            self._say(at, unknown_field(of, name))
             return ANY
         found = of.fields[name]()
         # In jq a field of null is null.
@@ -272,7 +156,7 @@ class _Follower:
 
     def _each(self, of: Shape, node: Each) -> Shape:
         if of.is_known and of.types and not of.may_be("array", "object") and not node.optional:
-            self._say(node.start, f"{_called(of)} is {_types(of)}, which has no items: it fails", fails=True)
+            self._say(node.start, f"{called(of)} is {types_of(of)}, which has no items: it fails", fails=True)
         return of.items if of.items is not None and not of.may_be("object") else ANY
 
     def _binary(self, node: Binary, given: Shape) -> Shape:
@@ -325,25 +209,25 @@ class _Follower:
 
     def _call(self, node: Call, given: Shape) -> Shape:
         name, arguments = node.name, node.arguments
-        if name in _OF_ITEMS and len(arguments) == 1:
+        if name in OF_ITEMS and len(arguments) == 1:
             items = given.items if given.items is not None and not given.may_be("object") else ANY
             each = self.shape(arguments[0], items)
             return array_of(each) if name == "map" else self._of_list(name, given)
         if name in {"any", "all"} and len(arguments) == 2:
             self.shape(arguments[1], self.shape(arguments[0], given))
             return BOOLEAN
-        results = [self.shape(one, given) for one in arguments] if name in _SAME_INPUT else []
+        results = [self.shape(one, given) for one in arguments] if name in SAME_INPUT else []
         if name == "select":
             return given
         if name in {"first", "last"} and results:
             return results[0]
         if name == "limit" and len(results) == 2:
             return results[1]
-        return _GIVES.get(name) or self._of_list(name, given)
+        return GIVES.get(name) or self._of_list(name, given)
 
     def _of_list(self, name: str, given: Shape) -> Shape:
         items = given.items if given.items is not None else ANY
-        if name in _KEEPS_LIST:
+        if name in KEEPS_LIST:
             return array_of(given.items)
         if name == "group_by":
             return array_of(array_of(given.items))
@@ -381,34 +265,3 @@ def _text_of(node: String) -> frozenset[str]:
 
 def _name_at(node: Field) -> int:
     return max(node.start, node.bare_end - len(node.name))
-
-
-def _called(shape: Shape) -> str:
-    return shape.name or "what stands before"
-
-
-def _types(shape: Shape) -> str:
-    words = {"array": "a list", "null": "null", "object": "an object"}
-    return " or ".join(words.get(one, f"a {one}") for one in sorted(shape.types))
-
-
-def _no_fields(of: Shape, name: str) -> str:
-    if of.types <= {"array", "null"}:
-        return (
-            f"asks a list for the field {name}: it fails; write `.[].{name}` within `[…]` for a list of them"
-        )
-    return f"asks {_types(of)} for the field {name}: it fails"
-
-
-def _unknown(of: Shape, name: str) -> str:
-    near = difflib.get_close_matches(name, [*(of.fields or ()), *of.missing], n=1)
-    # A slip of the pen needs no include, the right name perhaps.
-    needs = of.missing.get(name, "" if near else of.otherwise)
-    if needs:
-        return (
-            f"{_called(of)} has no {name} here: it {needs}"
-            if needs.startswith("needs")
-            else f"{name}: {needs}"
-        )
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"PagerDuty documents no {name} of {_called(of)}: it is null{hint}"

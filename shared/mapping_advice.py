@@ -9,16 +9,24 @@ from typing import Any, Final
 
 from schemas.mapping import MappingFile, Resource, WebhookMapping
 from shared.jq_engine import ExpressionError
-from shared.jq_parser import parse, plain_text
+from shared.jq_parser import parse
 from shared.jq_reads import static_path
 from shared.jq_shape import ANY, NULL, Shape
 from shared.jq_text import Path as JqPath
 from shared.jq_text import unguarded_parts
 from shared.jq_together import Runnable, runnable_texts
-from shared.jq_tree import Binary, Call, Group, Node, Number, Pipe, String
+from shared.jq_tree import Binary, Call, Group, Node, Number, Pipe, String, plain_text
 from shared.jq_typing import Typed, conjuncts, follow
 from shared.kind_fields import shape_of_event, shape_of_kind
-from shared.mapping_check import CONDITIONS, Leaf, Problem, expressions, leaves_of_resource, leaves_of_webhook
+from shared.mapping_check import (
+    CONDITIONS,
+    Leaf,
+    Problem,
+    expressions,
+    leaves_of_resource,
+    leaves_of_webhook,
+    place_in,
+)
 from shared.paths import item_path
 from shared.webhook_advice import advise_webhook, in_place_of
 
@@ -79,7 +87,7 @@ def advise(config: MappingFile) -> Iterator[Problem]:
         for finding in one.found.findings:
             instead = in_place_of(one.text) if is_event else ""
             says = f"{finding.says.partition('; did you mean')[0]}{instead}" if instead else finding.says
-            yield Problem("warning", *_place_in(one.text, finding.at), one.leaf.path, says)
+            yield Problem("warning", *place_in(one.text, finding.at), one.leaf.path, says)
         yield from _of_type(one.leaf, one.found)
         if one.leaf.slot == "identifier":
             yield from _nullable_parts(one)
@@ -181,7 +189,7 @@ def _nullable_parts(one: TypedLeaf) -> Iterator[Problem]:
     if parts:
         texts = [one.text[part.start : part.end].strip() for part in parts]
         says = f"{' and '.join(texts)} may be null: objects become one entity; write `({texts[0]} // …)`"
-        yield Problem("warning", *_place_in(one.text, parts[0].start), one.leaf.path, says)
+        yield Problem("warning", *place_in(one.text, parts[0].start), one.leaf.path, says)
 
 
 def _concatenated(node: Node) -> Iterator[Node]:
@@ -261,12 +269,6 @@ def _impossible(where: JqPath, value: Any, shape: Shape) -> str:  # noqa: ANN401
 def _parsed(text: str, runnable: Runnable) -> Node | None:
     runs = runnable[text]
     return None if isinstance(runs, ExpressionError) else parse(runs)
-
-
-def _place_in(text: str, at: int) -> tuple[int, int]:
-    """Return line and column, from 1, of an index in an expression."""
-    before = text[:at]
-    return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
 
 
 def _listed(types: frozenset[str]) -> str:

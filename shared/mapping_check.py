@@ -8,7 +8,9 @@ from typing import Final, Literal, NamedTuple
 from schemas.mapping import EntityMapping, MappingFile, Query, Resource, WebhookEntity, WebhookMapping
 from shared.errors import ConfigurationError, ParameterError
 from shared.jq_engine import ExpressionError, runnable_text
+from shared.jq_folding import as_written
 from shared.jq_mending import mended
+from shared.jq_process import asks_of_process
 from shared.jq_text import constant, constant_text, gives_several, unguarded_parts
 from shared.jq_together import runnable_texts
 from shared.known_values import unknown_values
@@ -113,16 +115,16 @@ def located(problem: Problem, place: Place | None) -> Problem:
     """Return the problem with its place in the file: that of the value, moved by the one inside the text."""
     if place is None:
         return replace(problem, line=0, column=0)
-    if not problem.line or not place.text_line:
+    if not problem.line or not place.source:
         return replace(problem, line=place.line, column=place.column)
-    if not place.text_column:
-        return replace(problem, line=place.text_line, column=place.column)
-    # Lines of a block all begin at its indent; a text behind a quote has only its first line there.
-    return replace(
-        problem,
-        line=place.text_line + problem.line - 1,
-        column=place.text_column + problem.column - 1,
-    )
+    line, column = place.inside(problem.line, problem.column)
+    return replace(problem, line=line, column=column)
+
+
+def place_in(text: str, at: int) -> tuple[int, int]:
+    """Return line and column, from 1, of an index in an expression."""
+    before = text[:at]
+    return before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
 
 
 def leaves_of_resource(resource: Resource, path: str) -> Iterator[Leaf]:
@@ -183,6 +185,9 @@ def _check_expression(leaf: Leaf, runs: str | ExpressionError) -> Iterator[Probl
             f"may give several values, and only the first is used; write `[{leaf.text.strip()}]` for a list"
         )
         yield _problem("warning", leaf.path, says)
+    text = as_written(runs)
+    for at, says in asks_of_process(text):
+        yield Problem("warning", *place_in(text, at), leaf.path, says)
     if leaf.slot in CONDITIONS:
         given = constant(leaf.text)
         if given and not isinstance(given[0], bool):

@@ -1,11 +1,10 @@
 """Loads a mapping file and says in one line per mistake what is wrong with it, where, and what to do."""
 
 import os
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydantic import ValidationError
 
@@ -20,9 +19,10 @@ from shared.mapping_check import (
     line_of,
     located,
 )
+from shared.mapping_form import MISSING, form_problems
 from shared.mapping_keys import unknown_keys
+from shared.mapping_stand_in import stand_in
 from shared.mapping_text import Place, PlacedText, TextError, read_placed
-from shared.paths import item_path, member_path
 
 __all__ = [
     "LoadedMapping",
@@ -39,35 +39,6 @@ __all__ = [
 ]
 
 SIZE_LIMIT_BYTES: Final = 4 * 1024 * 1024
-_MESSAGES: Final = {
-    "string_type": "must be text (a JQ expression)",
-    "string_too_short": "is empty; write a JQ expression",
-    "missing": "is missing; add it",
-    "tuple_type": "must be a list",
-    "list_type": "must be a list",
-    "dict_type": "must be keys with values",
-    "model_type": "must be keys with values",
-    "model_attributes_type": "must be keys with values",
-    "string_pattern_mismatch": "must be a kind as PagerDuty writes it: lower case, digits, `_`, `/`, `-`",
-    "too_short": "must not be empty; add an entry",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "finite_number": "must be a number",
-    "less_than_equal": "must be at most {le:g}",
-    "greater_than_equal": "must be at least {ge:g}",
-    "literal_error": "must be {expected}",
-}
-"""Pydantic's types of errors in our words; in braces what it says of them."""
-
-
-_BRANCHES: Final = frozenset({"Query", "QueryRule"})
-_BRANCH_KEYS: Final = frozenset({"combinator", "rules"})
-_RULE: Final = re.compile(r"\.rules\[\d+\]\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +113,9 @@ def _loaded(placed: PlacedText, name: str) -> LoadedMapping:
     try:
         config = MappingFile.model_validate(placed.data)
     except ValidationError as error:
-        found = list(_form_problems(error, placed.data))
+        found = list(form_problems(error, placed.data))
         meant = {key.meant: key for key in unknown if key.meant}
-        missing = {one.path for one in found if one.message == _MESSAGES["missing"]} & meant.keys()
+        missing = {one.path for one in found if one.message == MISSING} & meant.keys()
         noted += [
             _at(placed.places, Problem("error", 0, 0, meant[path].path, _did_you_mean(meant[path].near)))
             for path in missing
@@ -156,8 +127,19 @@ def _loaded(placed: PlacedText, name: str) -> LoadedMapping:
         says = _did_you_mean(key.near, "ignored") if key.near else "unknown key, ignored; remove it"
         noted.append(_at(placed.places, Problem("warning", 0, 0, key.path, says)))
     if config is None:
+        noted += [_at(placed.places, one) for one in _of_the_rest(placed)]
         raise MappingRefusedError(name, sorted(noted, key=_place_of))
     return LoadedMapping(config, name, placed.places, placed.doubtful, tuple(noted))
+
+
+def _of_the_rest(placed: PlacedText) -> Iterable[Problem]:
+    """Judge a mapping that has not its form as far as it has, so that all is said at once."""
+    standing = stand_in(placed.data)
+    if standing is None:
+        return
+    for problem in (*_judged(standing.config, placed.doubtful), *advise(standing.config)):
+        if not standing.is_about(problem.path):
+            yield problem
 
 
 def _did_you_mean(near: str, *what: str) -> str:
@@ -182,12 +164,15 @@ def check_mapping(loaded: LoadedMapping) -> list[Problem]:
     Returns:
         Problems in the order of the file, errors and warnings mixed.
     """
-    problems = list(check_config(loaded.config))
-    for path, word in loaded.doubtful.items():
-        says = f"YAML reads plain {word} as true or false; write true or false, or put quotes around it"
-        problems.append(Problem("warning", 0, 0, path, says))
-    found = [_at(loaded.places, problem) for problem in problems]
+    found = [_at(loaded.places, problem) for problem in _judged(loaded.config, loaded.doubtful)]
     return sorted([*loaded.noted, *found], key=_place_of)
+
+
+def _judged(config: MappingFile, doubtful: Mapping[str, str]) -> Iterable[Problem]:
+    yield from check_config(config)
+    for path, word in doubtful.items():
+        says = f"YAML reads plain {word} as true or false; write true or false, or put quotes around it"
+        yield Problem("warning", 0, 0, path, says)
 
 
 def advise_mapping(loaded: LoadedMapping) -> list[Problem]:
@@ -259,50 +244,6 @@ def _under(data: dict[str, Json], placed: PlacedText) -> PlacedText:
         {moved(path): word for path, word in placed.doubtful.items()},
         placed.repeated,
     )
-
-
-def _form_problems(error: ValidationError, data: Json) -> Iterable[Problem]:
-    """Return one problem per place: pydantic reports each branch of a union, we the one that was meant."""
-    seen: set[str] = set()
-    for one in error.errors(include_url=False):
-        path, value, branch = _resolve(one["loc"], data)
-        if branch and branch != _meant(value, path):
-            continue
-        if one["type"] == "too_short" and value:
-            # It speaks of what is left of the list, and each of its mistakes has a line already.
-            continue
-        if one["type"] == "missing":
-            path = member_path(path, str(one["loc"][-1]))
-        if path in seen:
-            continue
-        seen.add(path)
-        says = _MESSAGES.get(one["type"], "has not the form it must have; see the README's mapping")
-        says = says.format_map(one.get("ctx", {}))
-        yield Problem("error", 0, 0, path, says)
-
-
-def _resolve(loc: tuple[int | str, ...], data: Json) -> tuple[str, Any, str]:
-    """Follow an error's location through the data; a part that is not there names a union's branch."""
-    path, value, branch = "", data, ""
-    for part in loc:
-        if isinstance(part, int) and isinstance(value, list) and part < len(value):
-            path, value, branch = item_path(path, part), value[part], ""
-        elif isinstance(part, str) and isinstance(value, dict) and part in value:
-            path, value, branch = member_path(path, part), value[part], ""
-        else:
-            branch = branch or str(part)
-    return (
-        path,
-        value,
-        "text" if branch.startswith(("function-", "constrained-")) else branch if branch in _BRANCHES else "",
-    )
-
-
-def _meant(value: Json, path: str) -> str:
-    """Return the branch of a union that a value was meant for."""
-    if not isinstance(value, dict):
-        return "text" if not _RULE.search(path) else "QueryRule"
-    return "QueryRule" if _RULE.search(path) and not _BRANCH_KEYS & value.keys() else "Query"
 
 
 def _place(places: dict[str, Place], path: str) -> Place | None:

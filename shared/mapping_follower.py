@@ -50,6 +50,11 @@ class MappingFollower:
         """Return why the newest version is not in use (readiness); empty: it is, or will be at once."""
         return self._records.held
 
+    @property
+    def left_out(self) -> int:
+        """Return how many records of the topic could not be read."""
+        return self._records.left_out
+
     def version(self) -> int:
         """Return the number of the version in use; 0: none is yet."""
         return 0 if self._used is None else self._used.version

@@ -8,11 +8,23 @@ import yaml
 
 from shared.jq_engine import Json
 from shared.paths import item_path, member_path
+from shared.yaml_source import source_index
 
 VALUE_LIMIT: Final = 100_000
 """Values a mapping may have, aliases written out: a few hundred bytes can name 10^9 of them."""
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _KEPT_TYPES: Final = ("bool", "int", "float", "null")
+_BEHIND_QUOTES: Final = "a text in quotes ends before it: put the whole into other quotes, or below a `|`"
+_NEXT_STEPS: Final = (
+    ("mapping values are not allowed", "put quotes around a text that has `: ` in it"),
+    (r"character '\t'", "indent with spaces"),
+    ("cannot start any token", "put quotes around the text"),
+    ("unknown escape character", "in double quotes write the backslash twice, or take single quotes"),
+    ("expected a comment or a line break", _BEHIND_QUOTES),
+    ("but found '<scalar>'", _BEHIND_QUOTES),
+    ("expected ',' or", "put quotes around a text that begins with `[` or `{`"),
+)
+"""What YAML's words for the usual slips of expressions call for."""
 
 
 class TextError(ValueError):
@@ -37,14 +49,24 @@ class Place(NamedTuple):
     Attributes:
         line: Line of the value's first character.
         column: Column of it.
-        text_line: Line of the first character of a text, behind its quote or in the block below.
-        text_column: Column of that; 0: the lines are folded, columns in the text are not those in the file.
+        source: A text as the file has it; empty of anything else.
+        text: What is read from that.
     """
 
     line: int
     column: int
-    text_line: int = 0
-    text_column: int = 0
+    source: str = ""
+    text: str = ""
+
+    def inside(self, line: int, column: int) -> tuple[int, int]:
+        """Return line and column in the file of a line and a column, from 1, of the text."""
+        lines = self.text.split("\n")
+        before = sum(len(one) + 1 for one in lines[: line - 1])
+        passed = self.source[: source_index(self.source, self.text, before + max(column, 1) - 1)]
+        end = passed.rfind("\n")
+        if end < 0:
+            return self.line, self.column + len(passed)
+        return self.line + passed.count("\n"), len(passed) - end
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +101,8 @@ def read_placed(text: str) -> PlacedText:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        says = f"not YAML: {error.problem or error.context}; correct it there"
+        problem = str(error.problem or error.context)
+        says = f"not YAML: {problem}; {_next_step(problem)}"
         raise (TextError(says, mark.line + 1, mark.column + 1) if mark else TextError(says)) from None
     except yaml.YAMLError as error:
         says = " ".join(str(error).split())
@@ -88,7 +111,7 @@ def read_placed(text: str) -> PlacedText:
         raise TextError("nested too deeply; a mapping has about ten levels") from None
     if root is None:
         return PlacedText(None)
-    reader = _Reader(text.split("\n"))
+    reader = _Reader(text)
     try:
         data = reader.value(root, "")
     except RecursionError:
@@ -97,6 +120,10 @@ def read_placed(text: str) -> PlacedText:
         # Escaped surrogate pairs are two characters to YAML.
         data = _json_or(text, data)
     return PlacedText(data, reader.places, reader.doubtful, tuple(reader.repeated))
+
+
+def _next_step(problem: str) -> str:
+    return next((step for words, step in _NEXT_STEPS if words in problem), "correct it there")
 
 
 def _json_or(text: str, data: Json) -> Json:
@@ -109,11 +136,11 @@ def _json_or(text: str, data: Json) -> Json:
 class _Reader:
     """Walks composed nodes; aliases are written out, so what it makes is a tree."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, text: str) -> None:
         self.places: dict[str, Place] = {}
         self.doubtful: dict[str, str] = {}
         self.repeated: list[tuple[int, int, str]] = []
-        self._lines = lines
+        self._text = text
         self._values = 0
         self._open: set[int] = set()
         self._scalars = yaml.SafeLoader("")
@@ -179,14 +206,7 @@ class _Reader:
         line, column = mark.line + 1, mark.column + 1
         if not isinstance(node, yaml.ScalarNode):
             return Place(line, column)
-        if node.style not in {"|", ">"}:
-            quote = 1 if node.style in {"'", '"'} else 0
-            folded = node.end_mark.line != mark.line
-            return Place(line, column, line, 0 if folded else column + quote)
-        first = next((n for n in range(line, len(self._lines)) if self._lines[n].strip()), line)
-        content = self._lines[first] if first < len(self._lines) else ""
-        indent = len(content) - len(content.lstrip(" "))
-        return Place(line, column, first + 1, indent + 1 if node.style == "|" else 0)
+        return Place(line, column, self._text[mark.index : node.end_mark.index], node.value)
 
     def _error(self, node: yaml.Node, says: str) -> TextError:
         mark = node.start_mark

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+import orjson
 from pydantic import ValidationError
 
 from schemas.complete_listing import CompleteListing
@@ -14,6 +15,7 @@ from schemas.mapping import MappingInForce
 from schemas.standing import Standing
 from schemas.topics import MAPPING
 from schemas.versions import SCHEMA_VERSION
+from shared.left_out import say_left_out
 from shared.log.interface import NewRecord, Record
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,9 @@ class MappingRecords:
         listings: Raw topic to its last complete listing.
         standing: How the active fetcher says it stands; None: it has not said.
         held: Why the newest version cannot be used; empty: it can.
+        left_out: How many records could not be read.
+        is_spoiled: Whether the last record of the mapping's own key is one of these. Compaction keeps that
+            one alone, so the version in force must be written again.
     """
 
     identifier: str
@@ -39,6 +44,8 @@ class MappingRecords:
     listings: dict[str, CompleteListing] = field(default_factory=dict)
     standing: Standing | None = None
     held: str = ""
+    left_out: int = 0
+    is_spoiled: bool = False
 
     def take(self, records: Iterable[Record]) -> bool:
         """Fold records in; return whether another version is in force since.
@@ -49,34 +56,35 @@ class MappingRecords:
         for record in records:
             key = (record.key or b"").decode("utf-8", "replace")
             try:
-                if key == self.identifier and record.value:
-                    self._take_version(MappingInForce.model_validate_json(record.value))
+                if key == self.identifier:
+                    self._take_version(record)
                 elif key == STANDING_PREFIX + self.identifier and record.value:
                     self.standing = Standing.model_validate_json(record.value)
                 elif key.startswith(LISTING_PREFIX):
                     self._take_listing(key.removeprefix(LISTING_PREFIX), record.value)
             except ValidationError as error:
-                logger.error(  # noqa: TRY400 - which field is wrong says it all
-                    "%s/%d offset %d cannot be read (%d mistakes); it is left out",
-                    record.topic,
-                    record.partition,
-                    record.offset,
-                    error.error_count(),
-                )
+                self.left_out += 1
+                say_left_out(record, f"{error.error_count()} mistakes")
         return self.in_force is not before
 
     def version(self) -> int:
         """Return the number of the version in force; 0: there is none."""
         return 0 if self.in_force is None else self.in_force.version
 
-    def _take_version(self, mapping: MappingInForce) -> None:
-        if mapping.schema_version > SCHEMA_VERSION:
+    def _take_version(self, record: Record) -> None:
+        value = record.value or b""
+        if (schema_version := _schema_version(value)) > SCHEMA_VERSION:
+            self.is_spoiled = False
             self.held = (
-                f"version {mapping.version} of the mapping has schema version {mapping.schema_version}, "
-                "newer than this release; upgrade it"
+                f"{record.topic}/{record.partition} offset {record.offset} has a mapping of schema version "
+                f"{schema_version}, newer than this release; upgrade it"
             )
             logger.error(self.held)
-        elif self.in_force is None or mapping.version > self.in_force.version:
+            return
+        self.is_spoiled = True
+        mapping = MappingInForce.model_validate_json(value)
+        self.is_spoiled = False
+        if self.in_force is None or mapping.version > self.in_force.version:
             # An older number behind a newer one is the last word of a leader that was one no more.
             self.held = ""
             self.in_force = mapping
@@ -86,6 +94,16 @@ class MappingRecords:
             self.listings.pop(topic, None)
         else:
             self.listings[topic] = CompleteListing.model_validate_json(value)
+
+
+def _schema_version(value: bytes) -> int:
+    """Return the schema version of a value that may be anything; 0: it has none."""
+    try:
+        found = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return 0
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    return version if type(version) is int else 0
 
 
 def mapping_record(mapping: MappingInForce, *, identifier: str, made_at: datetime) -> NewRecord:

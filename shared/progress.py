@@ -6,8 +6,10 @@ The text is JSON: `{"m": mapping version, "r": run id, "c": {kind: [count, …]}
 end of `CODES`.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 import orjson
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
@@ -18,6 +20,7 @@ from shared.outcome import Outcome
 
 LIMIT_BYTES = 3_500
 RUN_ID_LIMIT_CHARS = 128
+_BEGINS_WITH_A_TIME: Final = re.compile(r"[0-9]{8}T[0-9]{6}")
 OTHER_KINDS = "*"
 """Kind that holds the sums of the kinds for which the text had no room."""
 
@@ -58,7 +61,8 @@ class Progress:
 
     Attributes:
         mapping_version: Mapping that every record below the committed offset was handled with.
-        run_id: Newest run seen; the counts are its. Run ids begin with a time: a greater one is newer.
+        run_id: Newest run seen; the counts are its. Run ids begin with a time: a greater one is newer. One
+            that does not came from a foreign record, and any of ours is newer.
         counts: Sums per PagerDuty kind.
         is_unreadable: The text it was decoded from was not ours; everything else is empty then.
         deletes: Live deletes of the last minutes, whatever the run.
@@ -84,11 +88,14 @@ class Progress:
         """
         if outcome.live_delete is not None:
             self.deletes.add(outcome.live_delete)
-        if not outcome.run_id or outcome.run_id < self.run_id or len(outcome.run_id) > RUN_ID_LIMIT_CHARS:
-            return
-        if outcome.run_id > self.run_id:
+        if outcome.run_id != self.run_id:
+            is_newer = _rank(outcome.run_id) > _rank(self.run_id)
+            if not is_newer or len(outcome.run_id) > RUN_ID_LIMIT_CHARS:
+                return
             self.run_id = outcome.run_id
             self.counts = {}
+        if not outcome.run_id:
+            return
         sums = self.counts.setdefault(outcome.kind, {})
         for code, number in outcome.counts.items():
             sums[code] = sums.get(code, 0) + number
@@ -127,6 +134,11 @@ class Progress:
             for kind, array in read.c.items()
         }
         return cls(read.m, read.r, counts, deletes=DeleteWindow.of_texts(read.d))
+
+
+def _rank(run_id: str) -> tuple[bool, str]:
+    """Return by what run ids are in order; none comes first, then those that cannot be ours."""
+    return _BEGINS_WITH_A_TIME.match(run_id) is not None, run_id
 
 
 def sum_counts(parts: Iterable[Progress], run_id: str) -> dict[str, dict[Count, int]]:

@@ -1,7 +1,6 @@
 """Says what is in `pagerport.runs`: every run with its newest state, and the record that tells it."""
 
 import asyncio
-import logging
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -9,10 +8,9 @@ from pydantic import ValidationError
 from schemas.headers import Origin, RecordHeaders
 from schemas.run import RunResult
 from schemas.topics import RUNS
+from shared.left_out import say_left_out
 from shared.log.interface import Log, NewRecord, Record
 from shared.topic_reader import TopicReader
-
-logger = logging.getLogger(__name__)
 
 
 class RunRecords:
@@ -21,11 +19,15 @@ class RunRecords:
     Args:
         log: The log.
         keep_failures: Whether the listed failures of ended runs are kept too: they are what is large.
+
+    Attributes:
+        left_out: How many records could not be read.
     """
 
     def __init__(self, log: Log, *, keep_failures: bool = False) -> None:
         self._reader = TopicReader(log, RUNS.name)
         self._keep_failures = keep_failures
+        self.left_out = 0
         self._runs: dict[str, RunResult] = {}
         # Of two that read at once the one that ends last would put back what the other has read.
         self._reading = asyncio.Lock()
@@ -56,13 +58,18 @@ class RunRecords:
         try:
             run = RunResult.model_validate_json(record.value)
         except ValidationError as error:
-            logger.warning(
-                "%s offset %d cannot be read (%d mistakes)", record.topic, record.offset, error.error_count()
-            )
+            self._leave_out(record, f"{error.error_count()} mistakes")
+            return
+        if run.run_id != run_id:
+            self._leave_out(record, "its key is not the id of its run")
             return
         if run.ended and not self._keep_failures:
             run.failures = []
         self._runs[run.run_id] = run
+
+    def _leave_out(self, record: Record, why: str) -> None:
+        self.left_out += 1
+        say_left_out(record, why)
 
 
 def run_record(run: RunResult, *, identifier: str, made_at: datetime) -> NewRecord:

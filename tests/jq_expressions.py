@@ -2,51 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator
-from itertools import product
 from random import Random
 
+from tests.jq_close_calls import OPERATORS, PATTERNS, WITH_TEXT, close_calls
 from tests.jq_documents import NAMES, TEXTS
-
-PATTERNS = (
-    *(
-        "a",
-        "[a-z]+",
-        "[^a-z0-9]+",
-        " +",
-        "^a",
-        "c$",
-        "a.c",
-        "[A-Za-z]",
-        "x?a",
-        "a*b",
-        "\\.",
-        "\\d+",
-        "(a|b)c",
-    ),
-    *(
-        "(?:b|c)+",
-        "\\s",
-        "\\w+",
-        "[0-9]",
-        "(b)?c",
-        "[+]0",
-        "[^,]+",
-        "a|b",
-        "(?<x>a)",
-        "[[:alpha:]]+",
-        "b*",
-        "e+$",
-    ),
-)
-
-_WITH_TEXT = ("join", "split", "startswith", "endswith", "ltrimstr", "rtrimstr", "contains", "has")
-_ON_LISTS = ("add", "sort", "unique", "min", "max")
-_PARTS = (
-    *(("abcab", "ab"), ("abcab", "cab"), ("ab", "ab"), ("ab", "abc"), ("", "a"), ("", ""), ("aab", "a")),
-    *((",a,b,", ","), ("abb", "b"), ("éa", "é"), ("a\0b", "b"), ("aXa", "a"), ("ababab", "ab")),
-)
-_LINES = ("abc", "a1-b c", "X ab,c", "bbb", "", "aab.b", "é ab", "a\nb", "ab\n", "[+]00", "\x1f b", "CaC c")
-_OPERATORS = ("+", "-", "*", "/", "==", "!=", "<", "<=", ">", ">=", "and", "or", "//", ",")
 
 
 class Expressions:
@@ -111,7 +70,7 @@ class Expressions:
         return f"{self._operand(depth)} {self._choose('|', '|', ' | ')} {self._operand(depth)}"
 
     def binary(self, depth: int) -> str:
-        return f"{self._operand(depth)} {self._choose(*_OPERATORS, '+', '//')} {self._operand(depth)}"
+        return f"{self._operand(depth)} {self._choose(*OPERATORS, '+', '//')} {self._operand(depth)}"
 
     def chain(self, depth: int) -> str:
         """Three operands without parentheses: what binds more tightly is jq's to say."""
@@ -163,50 +122,10 @@ class Expressions:
             for given in self._inputs():
                 # Each time with other arguments.
                 yield f"{given} | {self._calls(0)[number]}"
-        yield from self._close_calls()
-        for operator in _OPERATORS:
+        yield from close_calls(self._random)
+        for operator in OPERATORS:
             for given in self._inputs():
                 yield f"({given}) {operator} ({self._choose(given, *self._inputs())})"
-
-    def _close_calls(self) -> Iterator[str]:
-        """Yield what one would get wrong: parts of texts, empty matches, zeros, what binds more tightly."""
-        for name in _WITH_TEXT:
-            for text, part in _PARTS:
-                yield f"{json.dumps(text)} | {name}({json.dumps(part)})"
-        yield from self._close_texts()
-        for left, operator, right in product((0, 7, -6, ".a", ".b"), "+-*/", (3, -3, 0, ".b", ".c_1")):
-            yield f"{left} {operator} {right}"
-            yield f'"\\({left} {operator} {right})"'
-        yield from ("{a: 1, b: 2} + {a: 3, id: 4}", "[1, 2] + [3]", "[[1], [2]] | add", "[1] - [1]")
-        for text in ('"a\\u0000b"', '"\\u007f"', '"é/ü?"'):
-            yield from (f"[{text}] | {called}" for called in ("@csv", "tojson"))
-            yield from (f"{text} | {called}" for called in ("@json", "@uri", "@base64", "@text", "explode"))
-        for first, second in product((*_OPERATORS, "|"), repeat=2):
-            yield f"7 {first} 2 {second} 3"
-            yield f".a {first} .b {second} 1 as $x | [$x]"
-        for left, operator, right in product(
-            (".a", "1"), ("==", "!=", "<", "<=", ">", ">="), (".b", ".c_1", "1")
-        ):
-            yield f"{left} {operator} {right}"
-        for called in (*_ON_LISTS, "@csv", "tojson", "group_by(.)", "map(tostring)"):
-            yield f"[.a, .b, .c_1] | {called}"
-            yield f"[.a, .id] | {called}"
-
-    def _close_texts(self) -> Iterator[str]:
-        """Yield the same of patterns and dates."""
-        for pattern in map(json.dumps, PATTERNS):
-            for called in ("test({})", "[scan({})]", "[splits({})]", 'sub({}; "_")', 'gsub({}; "_")'):
-                for line in self._random.sample(_LINES, 3):
-                    yield f"{json.dumps(line)} | {called.format(pattern)}"
-        for date in (
-            "1970-01-01T00:00:00Z",
-            "2024-02-29T23:59:59Z",
-            "2026-02-29T00:00:00Z",
-            "9999-12-31T23:59:59Z",
-        ):
-            for called in ("fromdate", "fromdate | todate", 'strptime("%Y-%m-%dT%H:%M:%SZ") | ., mktime'):
-                yield f'"{date}" | {called}'
-            yield f'"{date}" | strptime("%Y-%m-%dT%H:%M:%SZ") | mktime'
 
     def _inputs(self) -> tuple[str, ...]:
         """Return what functions want: texts, lists of one sort, dates; and what is nearly that."""
@@ -247,7 +166,7 @@ class Expressions:
             *("unique", "min", "max", "first", "last", "values", "null", "true", "false", "empty", "explode"),
             *("tojson", "@json", "@text", "@csv", "@base64", "@uri"),
             *("fromdate", "fromdateiso8601", "todate", "todateiso8601", "mktime"),
-            *(f"{name}({text})" for name in _WITH_TEXT),
+            *(f"{name}({text})" for name in WITH_TEXT),
             'has("a")',
             *(f'strptime("{iso}")', f'strptime("{form}")', f'strftime("{iso}")', f'strftime("{form}")'),
             *(f"test({pattern})", f"[scan({pattern})]", f"[splits({pattern})]", f"splits({pattern})"),
@@ -270,7 +189,7 @@ class Expressions:
         update = self._choose(". + 1", f". + ${name}", f"${name}", "[.]")
         steps = "., if . == 1 then break $a elif . == 2 then break $b else"
         return self._choose(
-            f"{self._leaf()} {self._choose(*_OPERATORS)} {source} as ${name} | {using}",
+            f"{self._leaf()} {self._choose(*OPERATORS)} {source} as ${name} | {using}",
             f"({source}) as ${name} | {using}",
             f"[{body}[]? as ${name} | {using}]",
             f"reduce {self._path()} as ${name} ({self._leaf()}; {update})",

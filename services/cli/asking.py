@@ -56,7 +56,7 @@ async def ask(settings: "Settings", wanted: Ask) -> int:
         ConfigurationError: There is no log to give it to.
         FatalError: The log cannot be reached, or nobody took the command.
     """
-    async with open_log(settings) as log:
+    async with open_log(None, settings) as log:
         command = Command(type=wanted.type, kinds=wanted.kinds, asked_by=ASKED_BY)
         command_id = await give_command(
             log, command, identifier=settings.integration.identifier, at=datetime.now(UTC)

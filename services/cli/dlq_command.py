@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.log_option import LOG
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from services.cli.letters import Wanted
     from shared.kept_letters import KeptLetter
 
-LOG = typer.Option(
-    "--log", help="Log file that a sync kept. Default: the installation's log.", show_default=False
-)
 AS_JSON = typer.Option("--json", help="One JSON document on stdout.")
 REASON = typer.Option(help="Only letters with this reason.", show_default=False)
 KIND = typer.Option(help="Only letters of this kind.", show_default=False)
@@ -49,14 +48,14 @@ def list_letters(
     """List dead letters, oldest first; closed ones are hidden."""
     from services.cli.letter_report import document, print_letters
     from services.cli.letters import Wanted, knows_run
-    from services.cli.letters_log import letters_log
+    from services.cli.open_log import open_log
     from shared.kept_letters import read_letters
 
     wanted = Wanted(reason=reason, kind=kind, blueprint=blueprint, run=run, closed_too=closed_too)
     _check_reason(reason)
 
     async def read() -> "tuple[list[KeptLetter], bool]":
-        async with letters_log(log) as opened:
+        async with open_log(log) as opened:
             held = await read_letters(opened)
             return held, not run or await knows_run(opened, held, run)
 
@@ -80,11 +79,11 @@ def show_letter(
     """Show one dead letter: why it failed, its headers, and the original body."""
     from services.cli.letter_report import print_letter
     from services.cli.letters import find_letter, whole_record
-    from services.cli.letters_log import letters_log
+    from services.cli.open_log import open_log
     from shared.kept_letters import read_letters
 
     async def show() -> None:
-        async with letters_log(log) as opened:
+        async with open_log(log) as opened:
             one = find_letter(await read_letters(opened), address)
             print_letter(one, await whole_record(opened, one), as_json=as_json)
 

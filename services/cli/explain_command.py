@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-LOG = typer.Option("--log", help="Log file. Default: the log of this installation.", show_default=False)
-
+from services.cli.log_option import LOG
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -31,13 +30,13 @@ def explain(
     from services.cli.explain.port import Unasked, ask_port
     from services.cli.explain.report import print_story
     from services.cli.explain.story import Story, tell
-    from services.cli.letters_log import letters_log
+    from services.cli.open_log import open_log
     from services.cli.start import start
 
     settings = start()
 
     async def gather() -> Story:
-        async with letters_log(log) as opened:
+        async with open_log(log, settings) as opened:
             return await tell(opened, blueprint, identifier, installation=settings.integration.identifier)
 
     story = asyncio.run(gather())

@@ -47,14 +47,19 @@ def find_letter(letters: Sequence[KeptLetter], address: str) -> KeptLetter:
     """Return the letter with an address: its own, or that of the original record.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: There is none, or the record has several.
     """
-    for one in letters:
-        if address in {one.address, one.original_address}:
-            return one
-    raise ConfigurationError(
-        f"no dead letter {address!r} in this log; `pagerport dlq list --all` shows the addresses"
-    )
+    found = [one for one in letters if one.address == address]
+    found = found or [one for one in letters if one.original_address == address]
+    open_ones = [one for one in found if one.is_open]
+    if len(open_ones) > 1:
+        own = ", ".join(one.address for one in open_ones)
+        raise ConfigurationError(f"the record {address} has several dead letters: name one of {own}")
+    if not found:
+        raise ConfigurationError(
+            f"no dead letter {address!r} in this log; `pagerport dlq list --all` shows the addresses"
+        )
+    return (open_ones or found)[0]
 
 
 async def knows_run(log: Log, letters: Sequence[KeptLetter], run_id: str) -> bool:

@@ -1,9 +1,11 @@
-"""Opens the installation's log for a command: Kafka, or the file that `pagerport run` consumes."""
+"""Opens the log that a command is about: a file that is named, else Kafka, else the file of `pagerport run`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from services.cli.start import start
 from shared.errors import ConfigurationError
 from shared.log.interface import Log
 from shared.log.sqlite import SqliteLog
@@ -15,29 +17,45 @@ SERVICE: Final = "cli"
 
 
 @asynccontextmanager
-async def open_log(settings: "Settings") -> AsyncIterator[Log]:
-    """Open the log for reading and appending, also while services consume it.
+async def open_log(file: Path | None = None, settings: "Settings | None" = None) -> AsyncIterator[Log]:
+    """Open a log for reading and appending, also while services consume it.
+
+    Args:
+        file: Named by the user, goes before all settings; None: the installation's log.
+        settings: Where the installation's log is; None: they are loaded if they are needed.
 
     Raises:
-        ConfigurationError: There is no such file or topic, or a setting is wrong.
+        ConfigurationError: There is no such file or topic, it is no log of a version we can read, or a
+            setting is wrong.
         FatalError: Kafka cannot be reached or refuses us.
     """
-    if settings.kafka.servers:
-        from shared.log.kafka_opening import open_kafka_log
+    if file is None:
+        settings = settings or start()
+        if settings.kafka.servers:
+            from shared.log.kafka_opening import open_kafka_log
 
-        async with open_kafka_log(settings, service=SERVICE) as kafka:
-            yield kafka
-        return
-    from services.standalone.file import log_file
+            async with open_kafka_log(settings, service=SERVICE) as kafka:
+                yield kafka
+            return
+        from services.standalone.file import log_file
 
-    file = log_file(settings)
-    if not file.exists():
-        raise ConfigurationError(
-            f"there is no log file {file}: nothing runs here; start `pagerport run`, set OCEAN__LOG__FILE to "
-            "its file, or OCEAN__KAFKA__BOOTSTRAP_SERVERS to your brokers"
-        )
+        file = log_file(settings)
+        if not file.exists():
+            raise ConfigurationError(
+                f"there is no log file {file}; give --log FILE (`pagerport run` and a sync with failures name "
+                "theirs), or set OCEAN__LOG__FILE or OCEAN__KAFKA__BOOTSTRAP_SERVERS to where pagerport runs"
+            )
     log = await SqliteLog.open(file, durable=True, consuming=False)
     try:
         yield log
     finally:
         await log.close()
+
+
+def name_of(log: Log) -> str:
+    """Return what a log is called: its file, or the brokers it is on."""
+    if isinstance(log, SqliteLog):
+        return str(log.path)
+    from shared.log.kafka import KafkaLog
+
+    return f"Kafka at {log.connection.address}" if isinstance(log, KafkaLog) else "the log"

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.log_option import LOG
 from services.cli.start import start
 
 if TYPE_CHECKING:
     from schemas.run import RunResult
     from schemas.standing import Standing
     from services.cli.overview import Overview
+    from services.cli.overview_letters import LettersState
     from shared.settings import Settings
 
 AS_JSON = typer.Option("--json", help="One JSON document on stdout.")
-LOG = typer.Option(
-    "--log", help="Log file that a sync kept. Default: the installation's log.", show_default=False
-)
 
 
 def register(app: typer.Typer) -> None:
@@ -60,12 +59,11 @@ def runs(
 
 
 async def _read_overview(settings: "Settings", file: Path | None) -> "Overview":
-    from services.cli.letters_log import letters_log
     from services.cli.open_log import open_log
     from services.cli.overview import read_overview
     from services.cli.presence import fetcher_runs
 
-    async with letters_log(file) if file else open_log(settings) as log:
+    async with open_log(file, settings) as log:
         overview = await read_overview(log, settings.integration.identifier, datetime.now(UTC))
         if file is None:
             overview.fetcher_runs = await fetcher_runs(log)
@@ -73,10 +71,10 @@ async def _read_overview(settings: "Settings", file: Path | None) -> "Overview":
 
 
 async def _read_runs(file: Path | None, *, keep_failures: bool = False) -> list["RunResult"]:
-    from services.cli.letters_log import letters_log
+    from services.cli.open_log import open_log
     from services.cli.overview import read_runs
 
-    async with letters_log(file) as log:
+    async with open_log(file) as log:
         return await read_runs(log, keep_failures=keep_failures)
 
 
@@ -118,13 +116,7 @@ def _print_overview(overview: "Overview") -> None:
         f" ({age_text(one.age_s)} ago)"
         for one in overview.listings
     ]
-    lines += [
-        f"dead letters: {one.number} {one.reason}"
-        + (f" of {', '.join(one.blueprints)}" if one.blueprints else "")
-        + (f", the oldest of {one.oldest_at:%Y-%m-%d %H:%M:%S}Z" if one.oldest_at else "")
-        + f"; next: {one.command}"
-        for one in overview.letters
-    ]
+    lines += map(_letters_line, overview.letters)
     if overview.in_hand and overview.in_hand.error:
         lines.append(f"run {overview.in_hand.run_id} waits: {overview.in_hand.error}")
     lines += standing_lines(overview.standing)
@@ -133,6 +125,17 @@ def _print_overview(overview: "Overview") -> None:
     shown = [*([overview.in_hand] if overview.in_hand else []), *overview.waiting, *overview.last]
     if shown:
         _print_runs(shown)
+
+
+def _letters_line(one: "LettersState") -> str:
+    says = f"dead letters: {one.number} {one.reason}"
+    if one.blueprints:
+        says += f" of {', '.join(one.blueprints)}"
+    if one.expressions:
+        says += f" by {', '.join(f'{name} ({times}x)' for name, times in one.expressions.items())}"
+    if one.oldest_at:
+        says += f", the oldest of {one.oldest_at:%Y-%m-%d %H:%M:%S}Z"
+    return f"{says}; next: {one.command}"
 
 
 def age_text(age_s: float) -> str:

@@ -1,15 +1,22 @@
 """Sums up the open dead letters by reason, each with the command that mends them."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, Field
 
+from schemas.dead_letter import DeadLetter
 from schemas.outcome import Reason
+from schemas.topics import WEBHOOKS
 from shared.kept_letters import KeptLetter
 
 UNREADABLE_LETTER = "no readable letter"
+EXPRESSIONS_NAMED: Final = 5
+_OF_EXPRESSIONS: Final = {Reason.JQ_TIMEOUT: " did not end ", Reason.JQ_CRASH: " ended the JQ process"}
+"""Reasons whose detail begins with the part of the entry that did it, and what follows that."""
+_NOT_FOUND_OUT: Final = "the expressions"
 
 
 class LettersState(BaseModel):
@@ -19,6 +26,10 @@ class LettersState(BaseModel):
     number: int
     oldest_at: Annotated[datetime | None, Field(description="When the first of them failed.")]
     blueprints: Annotated[list[str], Field(description="That they name.")]
+    expressions: Annotated[
+        dict[str, int],
+        Field(description="Expressions that did not end, or ended JQ, and how often; the worst ones."),
+    ] = Field(default_factory=dict)
     command: Annotated[str, Field(description="What to do next.")]
 
 
@@ -41,8 +52,21 @@ def _state(reason: str, letters: list[KeptLetter]) -> LettersState:
         number=len(letters),
         oldest_at=min((letter.failed_at for letter in found), default=None),
         blueprints=sorted({one.blueprint for letter in found for one in letter.failures if one.blueprint}),
+        expressions=dict(_expressions(reason, found).most_common(EXPRESSIONS_NAMED)),
         command=_command(reason),
     )
+
+
+def _expressions(reason: str, letters: Iterable[DeadLetter]) -> Counter[str]:
+    """Count the expressions that letters are of, `resources[2]: properties.url`."""
+    named: Counter[str] = Counter()
+    for letter in letters:
+        root = "webhookMappings" if letter.topic == WEBHOOKS.name else "resources"
+        for one in letter.failures:
+            name, does, _ = one.detail.partition(_OF_EXPRESSIONS.get(one.reason, "\0"))
+            if one.reason == reason and does and one.entry is not None and name != _NOT_FOUND_OUT:
+                named[f"{root}[{one.entry}]: {name}"] += 1
+    return named
 
 
 def _command(reason: str) -> str:

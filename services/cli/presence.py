@@ -1,16 +1,33 @@
 """Says whether anybody takes what is asked of an installation: a fetcher that runs now."""
 
+import sys
 from typing import Final
 
+from services.cli.open_log import name_of
 from shared.groups import FETCHER_GROUP
 from shared.log.interface import Log
 from shared.log.sqlite import SqliteLog
 from shared.log.sqlite_lock import is_locked
 
-NOBODY: Final = "no fetcher seems to run: start `pagerport run` (or `pagerport fetcher`)"
 LOOK_EVERY_S: Final = 5.0
 PATIENCE_S: Final = 60.0
 """How long a command waits for somebody to start one."""
+
+
+def nobody(log: Log) -> str:
+    """Return in words that nobody reads this log now, and what to start: each log has processes of its own."""
+    if isinstance(log, SqliteLog):
+        return f"no fetcher seems to run over {name_of(log)}: start `pagerport run`"
+    return (
+        f"no fetcher seems to run on {name_of(log)}: start `pagerport fetcher` (`pagerport run` does not use "
+        "Kafka)"
+    )
+
+
+async def say_nobody(log: Log) -> None:
+    """Say on stderr if nobody runs who would read a request from this log soon."""
+    if not await fetcher_runs(log):
+        print(f"{nobody(log)}; the request waits in the log", file=sys.stderr, flush=True)
 
 
 async def fetcher_runs(log: Log) -> bool:

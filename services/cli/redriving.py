@@ -9,7 +9,7 @@ from schemas.outcome import Reason
 from schemas.refresh_request import RefreshCause, RefreshRequest
 from schemas.topics import WEBHOOKS
 from services.cli.letters import Wanted, find_letter
-from services.cli.letters_log import letters_log
+from services.cli.open_log import open_log
 from services.cli.start import start
 from shared.dead_letters import Resolution, closing_record
 from shared.errors import ConfigurationError
@@ -54,8 +54,9 @@ async def ask_again(file: Path | None, addresses: Sequence[str], wanted: Wanted)
     Raises:
         ConfigurationError: The log cannot be used, nobody reads requests from it, or it has no such letter.
     """
-    identifier = start().integration.identifier
-    async with letters_log(file) as log:
+    settings = start()
+    identifier = settings.integration.identifier
+    async with open_log(file, settings) as log:
         await require_readers(log)
         letters = _chosen(await read_letters(log), addresses, wanted)
         left = [(one.address, why) for one in letters if (why := _why_left(one))]
@@ -74,7 +75,7 @@ async def close_letters(file: Path | None, addresses: Sequence[str], wanted: Wan
     Raises:
         ConfigurationError: The log cannot be used, or has no such letter.
     """
-    async with letters_log(file) as log:
+    async with open_log(file) as log:
         letters = _chosen(await read_letters(log), addresses, wanted)
         closable = [one for one in letters if one.record.key]
         now = datetime.now(UTC)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from schemas.refresh_request import RefreshRequest
 from schemas.topics import MAPPING
-from services.cli.letters_log import letters_log
+from services.cli.open_log import open_log
 from services.cli.redriving import require_readers
 from services.cli.start import start
 from shared.errors import ConfigurationError
@@ -40,8 +40,9 @@ async def request_refresh(
     is_id = object_id.isascii() and object_id.isprintable() and " " not in object_id
     if not object_id or not is_id or len(object_id) > ID_LIMIT_CHARS:
         raise ConfigurationError(f"{object_id!r} is no id of PagerDuty's; give one like PGJL5Q1")
-    identifier = start().integration.identifier
-    async with letters_log(file) as log:
+    settings = start()
+    identifier = settings.integration.identifier
+    async with open_log(file, settings) as log:
         await require_readers(log)
         await _require_mapped(log, identifier, kind.name)
         request = RefreshRequest(kind=kind.name, object_id=object_id)

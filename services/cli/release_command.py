@@ -7,10 +7,7 @@ from typing import Annotated
 
 import typer
 
-LOG = typer.Option(
-    "--log", help="Log file of `pagerport run`. Default: OCEAN__LOG__FILE.", show_default=False
-)
-
+from services.cli.log_option import LOG
 
 def register(app: typer.Typer) -> None:
     """Add the command."""

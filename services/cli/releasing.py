@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from schemas.command import Command, CommandType
-from services.cli.letters_log import letters_log
+from services.cli.open_log import open_log
 from services.cli.redriving import require_readers
 from services.cli.start import start
 from shared.commands_topic import give_command
@@ -25,8 +25,9 @@ async def release_held(file: Path | None, blueprint: str) -> dict[str, int]:
     Raises:
         ConfigurationError: The log cannot be used, or nobody reads commands from it.
     """
-    identifier = start().integration.identifier
-    async with letters_log(file) as log:
+    settings = start()
+    identifier = settings.integration.identifier
+    async with open_log(file, settings) as log:
         await require_readers(log)
         held: Counter[str] = Counter()
         for one in held_deletes(await read_letters(log), blueprint):

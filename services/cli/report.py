@@ -22,7 +22,7 @@ NEXT_STEPS = {
     Reason.IDENTIFIER_NULL: "give the entry an identifier that every object has, or filter such objects out",
     Reason.BLUEPRINT_NULL: "make the blueprint expression give a name, or filter such objects out",
     Reason.ITEMS_ERROR: "make itemsToParse give a list, e.g. `.field // []`",
-    Reason.JQ_TIMEOUT: "simplify the expression: it ran longer than OCEAN__MAPPER__BATCH_TIMEOUT_S",
+    Reason.JQ_TIMEOUT: "simplify the expression: it does not end, or takes too long",
     Reason.JQ_CRASH: "simplify the expression: it ended jq (memory or recursion)",
     Reason.TOO_LARGE: "map fewer or shorter properties: an entity must fit Port's 1 MiB, an object our 4 MiB",
     Reason.INVALID_IDENTIFIER: 'replace what Port does not allow: gsub("[^a-zA-Z0-9@_.+:/=-]"; "-")',
@@ -60,9 +60,12 @@ def print_report(console: Console, result: RunResult) -> None:
             f"waited {wait.seconds:.1f} s for {escape(wait.host)}: {escape(wait.cause)} ({wait.times}x)"
         )
     if result.unmapped or result.unsettled:
+        is_early = result.state is not RunState.COMPLETED_WITH_FAILURES
+        spoiled = "; records that pagerport did not send may have spoiled the counts of mapper or writer"
         console.print(
-            f"not finished: {result.unmapped} objects read but not mapped, "
-            f"{result.unsettled} changes neither written nor refused"
+            f"{'not finished' if is_early else 'not accounted for'}: "
+            f"{result.unmapped} objects read but not mapped, "
+            f"{result.unsettled} changes neither written nor refused{'' if is_early else spoiled}"
         )
     if result.sweep is not None:
         print_sweep(console, result.sweep)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from schemas.headers import Origin
 from schemas.mapping import MappingInForce
@@ -28,7 +29,7 @@ _SWEPT = (RunState.COMPLETED, RunState.COMPLETED_WITH_FAILURES)
 _EXISTENCES = {Presence.THERE: Existence.THERE, Presence.ABSENT: Existence.GONE}
 
 
-async def preview_sweep(settings: Settings) -> RunResult:
+async def preview_sweep(settings: Settings, file: Path | None = None) -> RunResult:
     """Return the last run with what its sweep would decide now.
 
     Raises:
@@ -37,7 +38,7 @@ async def preview_sweep(settings: Settings) -> RunResult:
     """
     waits, identifier = WaitLedger(), settings.integration.identifier
     async with (
-        open_log(settings) as log,
+        open_log(file, settings) as log,
         open_pagerduty(settings, waits) as pagerduty,
         open_port(settings, waits, dry_run=True) as port,
     ):

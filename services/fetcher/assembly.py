@@ -14,6 +14,7 @@ from schemas.run_sweep import SweepMode
 from services.fetcher.default_resources import default_blueprints, default_mapping
 from services.fetcher.first_start import FirstStart, create_missing_blueprints
 from services.fetcher.healing import Healing
+from services.fetcher.held_letters import HeldLetters
 from services.fetcher.hydration.core import HydrationCore
 from services.fetcher.hydration.hydrator import Hydrator
 from services.fetcher.hydration.live_enrichment import LiveEnrichment
@@ -34,7 +35,6 @@ from services.fetcher.subscription.watch import SubscriptionWatch
 from services.fetcher.sweep.interface import Sweep
 from services.fetcher.sweep.sweeping import make_sweep
 from shared.core import Core
-from shared.errors import ConfigurationError
 from shared.http.waits import WaitLedger
 from shared.kept_letters import read_letters
 from shared.log.interface import Log
@@ -45,7 +45,7 @@ from shared.refresh_requests import release_requests
 from shared.service.metrics import ServiceMetrics
 from shared.service.readiness import Check, RemoteWatch
 from shared.service.running import Running
-from shared.settings import EventListenerType, Settings
+from shared.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +79,7 @@ class FetcherAssembly:
             kinds=self._kinds,
             identifier=self._identifier,
             now=_now,
+            held=HeldLetters(log, port, now=_now),
         )
         self.subscription = self._subscription()
         self.integration = self._integration()
@@ -242,16 +243,7 @@ def wanted_integration(settings: Settings) -> WantedIntegration:
 
 @asynccontextmanager
 async def open_fetcher(log: Log, settings: Settings, metrics: ServiceMetrics) -> AsyncIterator[Running]:
-    """Run the fetcher for the time of the block: it leads, or stands by.
-
-    Raises:
-        ConfigurationError: A setting asks for one run only.
-    """
-    if settings.event_listener.type is EventListenerType.ONCE:
-        raise ConfigurationError(
-            "OCEAN__EVENT_LISTENER: is ONCE, but a fetcher runs until it is stopped; take `pagerport sync` "
-            "for one run (it needs no Kafka), or POLLING here and `pagerport resync --wait` for each run"
-        )
+    """Run the fetcher for the time of the block: it leads, or stands by."""
     waits = WaitLedger()
     async with AsyncExitStack() as stack:
         pagerduty = await stack.enter_async_context(open_pagerduty(settings, waits))

@@ -149,7 +149,13 @@ class Conductor:
     async def _resync_steps(self, run: RunInHand, book: RunBook, mapping: MappingInForce) -> None:
         raw = list(run.kind_of)
         await self._note_ends(run, {*raw, ENTITIES.name, *map(dlq_topic, [*raw, ENTITIES.name])}.__contains__)
-        for wave in plan_waves(run.sources, create_missing=run.creates_missing, searching=run.searching):
+        waves = plan_waves(
+            run.sources,
+            create_missing=run.creates_missing,
+            searching=run.searching,
+            relating=run.relating,
+        )
+        for wave in waves:
             await book.enter(RunState.LISTING)
             await self._list(run, wave)
             await self._note_complete(run, wave, mapping)
@@ -186,7 +192,8 @@ class Conductor:
             noted.setdefault(place.topic, {})[place.partition] = end
         run.result.noted = noted
         if self._port_time is not None:
-            run.result.port_started_at = await self._port_time()
+            # An answer without a Date is of the time it is received at. Source: RFC 9110, Date.
+            run.result.port_started_at = await self._port_time() or self._now().replace(microsecond=0)
 
     async def _list(self, run: RunInHand, sources: Sequence[Source]) -> None:
         async def one(source: Source) -> None:

@@ -10,8 +10,9 @@ from typing import Final
 from schemas.outcome import Reason
 from schemas.refresh_request import RefreshCause, RefreshRequest
 from schemas.topics import DLQ_PREFIX
+from services.fetcher.held_letters import HeldLetters
 from shared.dead_letters import read_dead_letter
-from shared.errors import RetryableError
+from shared.errors import PagerportError
 from shared.kept_letters import KeptLetter
 from shared.log.interface import Log, Record, Sleep, TopicPartition
 from shared.refresh_requests import refresh_record, requests_of
@@ -91,6 +92,7 @@ class Healing:
         kinds: Kinds that the mapping in force wants; others are never published, so nothing heals.
         identifier: The installation.
         now: Wall clock, aware UTC.
+        held: Closes letters of held deletes that have nothing left to do; None: nobody does.
         sleep: Waits for seconds.
     """
 
@@ -102,9 +104,11 @@ class Healing:
         kinds: Callable[[], Collection[str]],
         identifier: str,
         now: Callable[[], datetime],
+        held: HeldLetters | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._log = log
+        self._held = held
         self._may_ask = may_ask
         self._kinds = kinds
         self._identifier = identifier
@@ -123,8 +127,10 @@ class Healing:
                 continue
             try:
                 await self.ask()
-            except RetryableError as error:
-                _LOG.warning("open dead letters could not be asked for, tried again later: %s", error)
+                if self._held is not None:
+                    await self._held.close()
+            except PagerportError as error:
+                _LOG.warning("open dead letters could not be looked after, tried again later: %s", error)
 
     async def ask(self) -> int:
         """Ask for what may heal now and return how many objects that is."""

@@ -8,14 +8,16 @@ from typing import Any
 
 from schemas.complete_listing import CompleteListing
 from schemas.mapping import MappingInForce
-from schemas.topics import MAPPING
+from schemas.topics import MAPPING, RAW_PREFIX
 from schemas.versions import SCHEMA_VERSION
 from services.fetcher.default_resources import default_mapping
 from services.fetcher.mapping_versions import begin_replay, previous_versions
 from shared.errors import ConfigurationError, FatalError
-from shared.log.interface import Log, NewRecord
+from shared.groups import MAPPER_GROUP
+from shared.log.interface import Log, NewRecord, Subscription
 from shared.mapping_file import LoadedMapping, load_mapping, mapping_from, require_entries
 from shared.mapping_topic import MappingRecords, listing_record, mapping_record
+from shared.progress import Progress
 from shared.topic_reader import TopicReader
 
 GetIntegration = Callable[[str], Awaitable[dict[str, Any] | None]]
@@ -87,14 +89,26 @@ class MappingAuthority:
         """Return the last complete listing of each raw topic."""
         return self._records.listings
 
+    @property
+    def left_out(self) -> int:
+        """Return how many records of the topic could not be read."""
+        return self._records.left_out
+
     async def catch_up(self) -> MappingInForce | None:
         """Read what was published since the last call, and return the version in force.
+
+        Where a record that cannot be read took its place in the topic it is published again as it is: the
+        topic is compacted, and whoever starts later would find none.
 
         Raises:
             FatalError: It was published by a newer release.
         """
         async with self._reading:
             self._records.take(await self._reader.to_end())
+            in_force = self._records.in_force
+            if self._records.is_spoiled and in_force is not None and not self._records.held:
+                await self._append(mapping_record(in_force, identifier=self._identifier, made_at=self._now()))
+                self._records.take(await self._reader.to_end())
         if self._records.held:
             raise FatalError(self._records.held)
         return self._records.in_force
@@ -109,7 +123,7 @@ class MappingAuthority:
         current = await self.catch_up()
         if current is not None and current.config == loaded.config:
             return current
-        return await self._put(self._next(loaded, green_version))
+        return await self._put(await self._next(loaded, green_version))
 
     async def publish_replay(
         self, loaded: LoadedMapping, *, run_id: str, topics: Collection[str], green_version: int = 0
@@ -137,21 +151,32 @@ class MappingAuthority:
             "replay_to": ends,
             "run_id": run_id,
         }
-        return await self._put(self._next(loaded, green_version).model_copy(update=update))
+        following = await self._next(loaded, green_version)
+        return await self._put(following.model_copy(update=update))
 
     async def note_listing(self, listing: CompleteListing) -> None:
         """Note that a listing was complete: replays begin there from now on."""
         await self._append(listing_record(listing, identifier=self._identifier, made_at=self._now()))
 
-    def _next(self, loaded: LoadedMapping, green_version: int) -> MappingInForce:
+    async def _next(self, loaded: LoadedMapping, green_version: int) -> MappingInForce:
         current = self._records.in_force
+        newest = await self._newest_used() if current is None else current.version
         return MappingInForce(
             schema_version=SCHEMA_VERSION,
-            version=1 + self._records.version(),
+            version=1 + newest,
             config=loaded.config,
             origin=loaded.name,
             previous=previous_versions(current, green_version, loaded.config),
         )
+
+    async def _newest_used(self) -> int:
+        """Return the newest version that mappers have committed: it outlives the topic that had it.
+
+        A mapper leaves records alone that were handled with a newer version than the one it knows.
+        """
+        places = await self._log.partitions(Subscription.to_all(RAW_PREFIX))
+        committed = await self._log.committed(MAPPER_GROUP, places)
+        return max((Progress.decode(one.metadata).mapping_version for one in committed.values()), default=0)
 
     async def _put(self, mapping: MappingInForce) -> MappingInForce:
         await self._append(mapping_record(mapping, identifier=self._identifier, made_at=self._now()))

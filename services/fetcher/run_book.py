@@ -150,8 +150,8 @@ class RunBook:
         await self.judge()
         result = self._run.result
         add_warnings(result)
-        result.state = state or final_state(result)
         result.unmapped, result.unsettled = count_unfinished(result.kinds)
+        result.state = state or final_state(result)
         result.ended_at = self._around.now()
         self._watch.on_close(result)
         await self._publish()

@@ -121,14 +121,14 @@ def count_handled(kind: KindResult) -> int:
 def count_unfinished(kinds: Mapping[str, KindResult]) -> tuple[int, int]:
     """Return how many objects were read but not mapped, and how many changes were made but not settled.
 
-    Both are 0 in a run that got to its end.
+    Both are 0 in a run that got to its end, unless a stage has not counted for it: see `final_state`.
     """
-    unmapped = sum(one.fetched - count_handled(one) for one in kinds.values())
+    unmapped = sum(max(one.fetched - count_handled(one), 0) for one in kinds.values())
     unsettled = sum(
-        one.mapper.get(Count.EMITTED, 0) - sum(one.writer.get(count, 0) for count in _SETTLED)
+        max(one.mapper.get(Count.EMITTED, 0) - sum(one.writer.get(count, 0) for count in _SETTLED), 0)
         for one in kinds.values()
     )
-    return max(unmapped, 0), max(unsettled, 0)
+    return unmapped, unsettled
 
 
 def add_listing_failures(result: RunResult) -> None:
@@ -158,7 +158,13 @@ def add_letter(result: RunResult, letter: DeadLetter) -> None:
 
 
 def final_state(result: RunResult) -> RunState:
-    """Judge a run whose barrier has passed: green only if all is complete and swept, and nothing failed."""
+    """Judge a run whose barrier has passed: green only if all is complete and swept, and nothing failed.
+
+    What no stage has counted may have failed: a foreign record may have told it of a run that comes after
+    this one, and it counts for the newest run only.
+    """
+    if result.unmapped or result.unsettled:
+        return RunState.COMPLETED_WITH_FAILURES
     whole = all(kind.state is KindState.COMPLETE for kind in result.kinds.values())
     whole = whole and (result.sweep is None or result.sweep.is_done)
     return RunState.COMPLETED if whole and not result.failure_count else RunState.COMPLETED_WITH_FAILURES

@@ -7,7 +7,7 @@ from schemas.mapping import MappingInForce
 from schemas.run import KindResult, RunResult
 from schemas.topics import DLQ_PREFIX
 from services.fetcher.run_letters import OpenLetter
-from services.fetcher.waves import searching_entries
+from services.fetcher.waves import relating_entries, searching_entries
 from shared.log.interface import TopicPartition
 from shared.sources import Source
 
@@ -43,6 +43,11 @@ class RunInHand:
     def searching(self) -> frozenset[int]:
         """Return the entries that search Port: what they look for may not have been there."""
         return frozenset() if self.mapping is None else searching_entries(self.mapping.config)
+
+    @property
+    def relating(self) -> frozenset[int]:
+        """Return the entries that search Port for the target of a relation."""
+        return frozenset() if self.mapping is None else relating_entries(self.mapping.config)
 
     @property
     def letters_from(self) -> Offsets:

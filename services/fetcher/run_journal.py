@@ -31,6 +31,11 @@ class RunJournal:
         """Return all runs as of the last `catch_up`, the oldest first."""
         return self._records.runs
 
+    @property
+    def left_out(self) -> int:
+        """Return how many records of the topic could not be read."""
+        return self._records.left_out
+
     async def catch_up(self) -> list[RunResult]:
         """Read what was written since the last call, also by others, and return all runs."""
         await self._records.catch_up()

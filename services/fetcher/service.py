@@ -141,6 +141,10 @@ class FetcherService:
         """Return the mapping in force, as far as this replica has read."""
         return self._authority.in_force
 
+    def left_out(self) -> dict[str, int]:
+        """Return how many records could not be read, of topics that everybody reads."""
+        return {MAPPING.name: self._authority.left_out, RUNS.name: self._journal.left_out}
+
     async def catch_up(self, why: str) -> None:
         """Ask for a resync because changes were not told of.
 

@@ -6,6 +6,7 @@ from typing import Final
 from services.fetcher.healing import Healing
 from services.fetcher.hydration.core import HydrationCore
 from services.fetcher.service import FetcherService
+from shared import left_out
 from shared.service.metrics import Samples, ServiceMetrics
 
 _RECORDS: Final = frozenset(
@@ -26,6 +27,12 @@ def show(
         "1: the user's mapping is refused or cannot be read, the last good one stays.",
         (),
         lambda: {(): float(bool(service.mapping_problem))},
+    )
+    metrics.counter(
+        left_out.COUNTER,
+        left_out.SAYS,
+        ("topic",),
+        lambda: {(topic,): number for topic, number in service.left_out().items()},
     )
     metrics.gauge(
         "healable_letters", "Open dead letters that are asked for again.", (), lambda: _letters(healing)

@@ -173,7 +173,12 @@ class MapperCore:
             if self._replaying.has(record, one)
         }
         self._newest.forget(self._newest.places - batch.progress.keys())
-        found = await self._newest.superseded(replayed.values(), self._replaying.version, batch.leaving)
+        ours = {
+            place: self._replaying.starts.get(place, 0)
+            for place in self._replaying.ends
+            if place in batch.progress
+        }
+        found = await self._newest.superseded(replayed.values(), self._replaying.version, batch.leaving, ours)
         # If these must be handled again after all, the little that is left is read again.
         self._newest.forget({one.place for one in replayed.values() if self._replaying.ends_with(one)})
         if found is None:

@@ -12,6 +12,7 @@ from services.mapper.native import Result
 from services.mapper.native_values import type_name
 from services.mapper.plan_shape import BLUEPRINT, QUERY, EntryPlan, Template
 from shared.jq_engine import Json
+from shared.jq_folding import as_written
 
 _MESSAGE_LIMIT_CHARS: Final = 200
 _VALUE_LIMIT_CHARS: Final = 60
@@ -133,7 +134,7 @@ def omission(path: str, cause: Cause) -> Omission:
     index = entry["index"]
     if type(template) is not int:
         return Omission(index, path, "", "a part of the search query failed or is of the wrong type")
-    text = _cut(" ".join(entry["texts"][template].split()), _VALUE_LIMIT_CHARS)
+    text = _cut(" ".join(as_written(entry["texts"][template]).split()), _VALUE_LIMIT_CHARS)
     if result is None:
         return Omission(index, path, text, "reads what could not be had this time")
     if type(result) is dict:

@@ -8,9 +8,8 @@ from services.mapper.native_form import ForLibjqError, Form, mapped, one, select
 from services.mapper.native_functions import WITH_KEY, WITH_TEXT, WITHOUT_ARGUMENTS, each
 from services.mapper.native_regex import Pattern, same_pattern
 from services.mapper.native_values import equal, is_truthy
-from shared.jq_parser import plain_text
 from shared.jq_reads import whole_number
-from shared.jq_tree import Call, Node
+from shared.jq_tree import Call, Node, plain_text
 
 FormOf = Callable[[Node], Form]
 """Makes the form of an argument, where the call stands."""

@@ -1,6 +1,7 @@
 """Makes of the parts of an expression what evaluates them on a parsed document as jq does."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from services.mapper.native_calls import call_form
@@ -20,6 +21,14 @@ from services.mapper.native_form import (
     single_of,
 )
 from services.mapper.native_functions import FORMATS, Single, each
+from services.mapper.native_scopes import (
+    Scope,
+    binding_form,
+    break_form,
+    fold_form,
+    label_form,
+    variable_form,
+)
 from services.mapper.native_values import (
     LeftError,
     add,
@@ -31,7 +40,6 @@ from services.mapper.native_values import (
     subtract,
 )
 from shared.jq_engine import Json
-from shared.jq_parser import plain_text
 from shared.jq_reads import static_path, whole_number
 from shared.jq_tree import (
     Array,
@@ -58,20 +66,8 @@ from shared.jq_tree import (
     String,
     Try,
     Variable,
+    plain_text,
 )
-
-Cell = list[Json]
-"""Holds the value of a variable while what it is bound in is evaluated; a label's is empty."""
-Scope = Mapping[str, Cell]
-"""What is bound where a part stands; a label's name has `*` before it."""
-
-
-class _BreakError(Exception):
-    """`break` out of a label, known by its cell."""
-
-    def __init__(self, label: Cell) -> None:
-        super().__init__()
-        self.label = label
 
 
 def native_form(node: Node) -> Form | None:
@@ -261,92 +257,22 @@ def _format(node: Format, _: Scope) -> Form:
     return one(single)
 
 
-def _variable(node: Variable, scope: Scope) -> Form:
-    cell = scope.get(node.name)
-    if cell is None:
-        raise ForLibjqError
-    return one(lambda _: cell[0])
-
-
-def _binding(node: Binding, scope: Scope) -> Form:
-    cell: Cell = [None]
-    source, body = _form(node.source, scope), _form(node.body, {**scope, node.name: cell})
-
-    def several(value: Json) -> Iterator[Json]:
-        for found in source.several(value):
-            cell[0] = found
-            yield from body.several(value)
-
-    if source.single is None or body.single is None:
-        return Form(several)
-    bound, single = source.single, body.single
-
-    def with_bound(value: Json) -> Json:
-        cell[0] = bound(value)
-        return single(value)
-
-    return one(with_bound)
-
-
-def _fold(node: Fold, scope: Scope) -> Form:
-    if node.word != "reduce" or len(node.updates) != 1:
-        raise ForLibjqError
-    cell: Cell = [None]
-    several, begin = _form(node.source, scope).several, _single(node.start_with, scope)
-    update = _single(node.updates[0], {**scope, node.name: cell})
-
-    def reduced(value: Json) -> Json:
-        gathered = begin(value)
-        for found in several(value):
-            cell[0] = found
-            gathered = update(gathered)
-        return gathered
-
-    return one(reduced)
-
-
-def _label(node: Label, scope: Scope) -> Form:
-    label: Cell = []
-    body = _form(node.body, {**scope, f"*{node.name}": label})
-
-    def several(value: Json) -> Iterator[Json]:
-        try:
-            yield from body.several(value)
-        except _BreakError as error:
-            if error.label is not label:
-                raise
-
-    return Form(several)
-
-
-def _break(node: Break, scope: Scope) -> Form:
-    label = scope.get(f"*{node.name}")
-    if label is None:
-        raise ForLibjqError
-
-    def several(_: Json) -> Iterator[Json]:
-        yield from ()
-        raise _BreakError(label)
-
-    return Form(several)
-
-
 FORMS: Final[dict[type[Node], Callable[..., Form]]] = {
     Array: _array,
     Binary: _binary,
-    Binding: _binding,
-    Break: _break,
+    Binding: partial(binding_form, form_in=_form),
+    Break: break_form,
     Call: _call,
     Comma: _comma,
     Condition: _condition,
     Each: _each,
     Field: _field,
-    Fold: _fold,
+    Fold: partial(fold_form, form_in=_form),
     Format: _format,
     Group: _group,
     Identity: lambda *_: one(itself),
     Index: _index,
-    Label: _label,
+    Label: partial(label_form, form_in=_form),
     Negation: _number,
     Number: _number,
     Object: _object,
@@ -354,5 +280,5 @@ FORMS: Final[dict[type[Node], Callable[..., Form]]] = {
     Slice: _slice,
     String: _string,
     Try: _try,
-    Variable: _variable,
+    Variable: variable_form,
 }

@@ -7,7 +7,7 @@ through all of that history once more: an incident resolved today would be trigg
 import asyncio
 import sqlite3
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shared.log.interface import Log, Record, TopicPartition
@@ -35,34 +35,51 @@ class NewestRecords:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._scanned: dict[TopicPartition, _Scanned] = {}
+        self._looked: dict[TopicPartition, int] = {}
+        """The last version for which a partition was read; a second time only if its records ask for it."""
         self._numbers = 0
         self._opened: sqlite3.Connection | None = None
 
     async def superseded(
-        self, records: Iterable[Record], version: int, leaving: asyncio.Event
+        self,
+        records: Iterable[Record],
+        version: int,
+        leaving: asyncio.Event,
+        ours: Mapping[TopicPartition, int] | None = None,
     ) -> set[tuple[TopicPartition, int]] | None:
         """Return the places and offsets of those records after which the log has another of the same key.
 
-        A partition is read to its end when its first record comes, so once for each replay and owner.
+        A partition is read to its end once for each replay and owner: with all others of the replay that are
+        ours, when the first record of any of them comes. One after the other would take a broker half a
+        second each.
 
         Args:
             records: Of a replay.
             version: That of the mapping that is replayed.
             leaving: Set when the partitions are taken away.
+            ours: Partitions of the replay that this process owns, to where the replay begins in them.
 
         Returns:
             None when that came first.
         """
-        found: set[tuple[TopicPartition, int]] = set()
+        records = list(records)
+        wanted: dict[TopicPartition, int] = {}
         for record in records:
             scanned = self._scanned.get(record.place)
             if scanned is None or scanned.version != version or record.offset < scanned.start:
-                scanned = await self._scan(record, version, leaving)
-                if scanned is None:
-                    return None
-            if record.key is not None and self._newest(scanned.number, record.key) > record.offset:
-                found.add((record.place, record.offset))
-        return found
+                wanted[record.place] = min(record.offset, wanted.get(record.place, record.offset))
+        if wanted:
+            first_look = {
+                place: start for place, start in (ours or {}).items() if self._looked.get(place) != version
+            }
+            if not await self._scan(first_look | wanted, version, leaving):
+                return None
+        return {
+            (record.place, record.offset)
+            for record in records
+            if record.key is not None
+            and self._newest(self._scanned[record.place].number, record.key) > record.offset
+        }
 
     def forget(self, places: Iterable[TopicPartition]) -> None:
         """Let go of partitions whose replay is over, or that are somebody else's now."""
@@ -92,22 +109,28 @@ class NewestRecords:
             )
         return self._opened
 
-    async def _scan(self, first: Record, version: int, leaving: asyncio.Event) -> _Scanned | None:
-        place = first.place
-        self.forget([place])
-        self._numbers += 1
-        scanned = self._scanned[place] = _Scanned(version, first.offset, self._numbers)
-        async for records in scan(self._log, [place], {place: first.offset}):
+    async def _scan(self, starts: Mapping[TopicPartition, int], version: int, leaving: asyncio.Event) -> bool:
+        """Read partitions to their ends; False: `leaving` was set before."""
+        self.forget(starts)
+        for place, start in starts.items():
+            self._numbers += 1
+            self._scanned[place] = _Scanned(version, start, self._numbers)
+        async for records in scan(self._log, list(starts), starts):
             if leaving.is_set():
-                self.forget([place])
-                return None
+                self.forget(starts)
+                return False
             self._database.execute("BEGIN")
             self._database.executemany(
                 "INSERT OR REPLACE INTO newest VALUES (?, ?, ?)",
-                [(scanned.number, record.key, record.offset) for record in records if record.key is not None],
+                [
+                    (self._scanned[record.place].number, record.key, record.offset)
+                    for record in records
+                    if record.key is not None
+                ],
             )
             self._database.execute("COMMIT")
-        return scanned
+        self._looked.update(dict.fromkeys(starts, version))
+        return True
 
     def _newest(self, number: int, key: bytes) -> int:
         row = self._database.execute(

@@ -19,21 +19,22 @@ class Replaying:
         version: The version in use.
         run_id: The replay; empty: the version is the command of none.
         ends: Where the replay ends in each of its partitions.
+        starts: Where it begins in them; an owner that had not come as far begins earlier.
     """
 
     version: int = 0
     run_id: str = ""
     ends: Mapping[TopicPartition, int] = field(default_factory=dict)
+    starts: Mapping[TopicPartition, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, mapping: MappingInForce) -> "Replaying":
         """Read it from a version."""
-        ends = {
-            TopicPartition(topic, partition): end
-            for topic, offsets in mapping.replay_to.items()
-            for partition, end in offsets.items()
-        }
-        return cls(mapping.version, mapping.run_id, ends if mapping.run_id else {})
+        if not mapping.run_id:
+            return cls(mapping.version)
+        return cls(
+            mapping.version, mapping.run_id, _by_place(mapping.replay_to), _by_place(mapping.replay_from)
+        )
 
     def has(self, record: Record, one: Readable | Unreadable | None) -> bool:
         """Return whether a record, as `adopt` gave it, is one of the replay."""
@@ -71,3 +72,11 @@ class Replaying:
         # What an operator confirmed when the record was new is not confirmed again.
         own = {"origin": Origin.REPLAY, "runid": self.run_id, "confirmed": False}
         return replace(one, headers=one.headers.model_copy(update=own))
+
+
+def _by_place(offsets: Mapping[str, Mapping[int, int]]) -> dict[TopicPartition, int]:
+    return {
+        TopicPartition(topic, partition): offset
+        for topic, partitions in offsets.items()
+        for partition, offset in partitions.items()
+    }

@@ -12,6 +12,7 @@ from services.mapper.core import MapperCore
 from services.mapper.event_feed import EventFeed
 from services.mapper.pool import WorkerPool
 from services.mapper.said_omissions import SaidOmissions
+from shared import left_out
 from shared.groups import MAPPER_GROUP
 from shared.log.interface import Log, Subscription
 from shared.lost_records import resync_for
@@ -42,6 +43,9 @@ async def open_mapper(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
         watch_expressions(metrics, pool)
         core = MapperCore(log, pool, now=_now, identifier=identifier, omissions=SaidOmissions())
         follower = MappingFollower(log, identifier)
+        metrics.counter(
+            left_out.COUNTER, left_out.SAYS, ("topic",), lambda: {(MAPPING.name,): follower.left_out}
+        )
         consumer = Consumer(
             log,
             MAPPER_GROUP,

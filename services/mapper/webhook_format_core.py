@@ -36,6 +36,8 @@ from shared.outcome import DONE, Outcome
 from shared.sightings import Sightings
 
 STAGE: Final = "mapper"
+READER: Final = "event-mapper"
+"""The fetcher may have a letter of its own for the same event: its object could not be had."""
 LEAVING_GRACE_S: Final = 2.0
 PATIENCE_S: Final = 10.0
 """For each group of mappings, so that the first event of a batch is done with all of them."""
@@ -228,6 +230,7 @@ class WebhookMapperCore:
             partition=record.partition,
             offset=record.offset,
             stage=STAGE,
+            reader=READER,
             failures=tuple(failures),
             kind=one.event.kind,
             object_id=one.event.object_id,

@@ -18,6 +18,7 @@ from services.writer.service import open_writer
 from shared.errors import FatalError, RetryableError
 from shared.log.sqlite import SqliteLog
 from shared.mapping_file import require_sound
+from shared.service.lag import LagGauge
 from shared.service.metrics import ServiceMetrics
 from shared.service.metrics_union import MetricsUnion
 from shared.service.probes import (
@@ -88,7 +89,13 @@ async def open_services(
         for name, open_service in services.items():
             running.append(await stack.enter_async_context(open_service(log, settings, metrics[name])))
             routes.update(running[-1].routes)
-        routes[METRICS_PATH] = metrics_route(MetricsUnion(list(metrics.values())))
+        lags = {name: LagGauge(log.end_offsets, metrics[name]) for name in services}
+
+        async def read_lags() -> None:
+            for name, one in zip(services, running, strict=True):
+                await lags[name].read(one.consumers)
+
+        routes[METRICS_PATH] = metrics_route(MetricsUnion(list(metrics.values())), read_lags)
         routes[READY_PATH] = ready_route(NAME, lambda: _checks(dict(zip(services, running, strict=True))))
         caring = asyncio.create_task(_care_for(log), name="care of the log file")
         stack.push_async_callback(_cancel, caring)

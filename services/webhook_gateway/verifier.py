@@ -59,8 +59,9 @@ def build_verifier(settings: Settings) -> Verifier:
     if not secrets and not tokens:
         says = (
             f"{SECRET_SETTING}: is missing, so no webhook can be verified; set it to the secret that "
-            f"PagerDuty showed when the subscription was made, or set {TOKEN_SETTING} or "
-            "OCEAN__PORT__CLIENT_SECRET, from which the token of subscriptions made by pagerport is derived"
+            f"PagerDuty showed when the subscription was made, or set {TOKEN_SETTING} to a long random text, "
+            "the same for the fetcher (`make up` does so), or OCEAN__PORT__CLIENT_SECRET, from which the token "
+            "of subscriptions made by pagerport is derived"
         )
         if webhook_url(settings):
             raise ConfigurationError(says)

@@ -57,7 +57,8 @@ class CallFate(Enum):
 def classify_bulk(answer: Answer, count: int) -> list[ItemFate] | CallFate:
     """Return a fate per entity in the order sent, or the fate of the whole call.
 
-    Entities are matched by `index`: identifiers are not unique, and `unknown` where a search failed.
+    Entities are matched by `index`: identifiers are not unique, and `unknown` where a search failed. Where no
+    row has one, as many rows as entities and no error say that all were written.
     Source: Port API, bulk upsert.
 
     Args:
@@ -70,8 +71,10 @@ def classify_bulk(answer: Answer, count: int) -> list[ItemFate] | CallFate:
         return CallFate.NOT_FOUND
     if not answer.ok:
         return CallFate.SPLIT
-    fates = [_UNSAID] * count
     data = answer.data or {}
+    if _is_well_as_a_whole(data, count):
+        return [_WRITTEN] * count
+    fates = [_UNSAID] * count
     for entity in _listed(data, "entities"):
         index = _index(entity, count)
         if index is not None:
@@ -81,6 +84,14 @@ def classify_bulk(answer: Answer, count: int) -> list[ItemFate] | CallFate:
         if index is not None:
             fates[index] = _of_error(error)
     return fates
+
+
+def _is_well_as_a_whole(data: Mapping[str, Any], count: int) -> bool:
+    """Whether an answer that numbers no entity says of as many as were sent that they were written."""
+    if data.get("ok") is False or data.get("errors"):
+        return False
+    rows = _listed(data, "entities")
+    return len(rows) == count and not any("index" in row for row in rows)
 
 
 def _of_error(error: Mapping[str, Any]) -> ItemFate:

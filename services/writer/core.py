@@ -33,9 +33,9 @@ from shared.errors import FatalError
 from shared.http.backoff import Backoff
 from shared.log.interface import Log, Record, TopicPartition
 from shared.outcome import Outcome
+from shared.port.call import LeavingError
 from shared.port.client import BULK_UPSERT_LIMIT, PortClient
 from shared.port.persistence import Patience, Persistence, Verdict
-from shared.port.transport import LeavingError
 from shared.settings.choices import Deletes
 from shared.sightings import Sightings
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
-from shared.port.transport import LeavingError
+from shared.port.call import LeavingError
 
 PROMPT_S = 0.5
 """Most answers take less, and all at once make for full calls; what takes longer is not waited for."""

@@ -13,7 +13,7 @@ from services.writer.deleting import NOT_DELETED
 from services.writer.shape import Shape
 from services.writer.shapes import Shapes
 from shared.errors import RetryableError
-from shared.port.transport import LeavingError
+from shared.port.call import LeavingError
 from shared.sightings import Sightings
 
 logger = logging.getLogger(__name__)

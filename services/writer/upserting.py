@@ -14,9 +14,9 @@ from services.writer.shapes import Shapes
 from services.writer.workers import Job, run_jobs
 from shared.errors import RetryableError
 from shared.port.answer import Answer
+from shared.port.call import LeavingError
 from shared.port.client import BODY_LIMIT_BYTES, BULK_UPSERT_LIMIT, PortClient
 from shared.port.persistence import Persistence
-from shared.port.transport import LeavingError
 
 WRITTEN = Settled(Count.WRITTEN)
 _TOO_LARGE = 413

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
-from shared.port.transport import LeavingError
+from shared.port.call import LeavingError
 
 Job = Callable[[], Awaitable["Iterable[Job]"]]
 """Does one thing and returns the jobs that came of it."""

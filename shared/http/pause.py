@@ -1,28 +1,26 @@
-"""Waits for a while, or until we are asked to leave."""
+"""Waits for something, or until we are asked to leave."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
-from shared.log.interface import Sleep
 
-
-async def pause(delay_s: float, leaving: asyncio.Event | None, *, sleep: Sleep = asyncio.sleep) -> bool:
-    """Wait and return True, or False as soon as `leaving` is set.
+async def until_left(wait: Callable[[], Awaitable[object]], leaving: asyncio.Event | None) -> bool:
+    """Return True when the wait is over, or False as soon as `leaving` is set.
 
     Args:
-        delay_s: Seconds to wait.
+        wait: Begins it; it is given up when we leave.
         leaving: None: nobody will ask.
-        sleep: Waits.
     """
     if leaving is None:
-        await sleep(delay_s)
+        await wait()
         return True
     if leaving.is_set():
         return False
-    nap = asyncio.ensure_future(sleep(delay_s))
+    waiting = asyncio.ensure_future(wait())
     left = asyncio.ensure_future(leaving.wait())
     try:
-        await asyncio.wait({nap, left}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({waiting, left}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        nap.cancel()
+        waiting.cancel()
         left.cancel()
     return not leaving.is_set()

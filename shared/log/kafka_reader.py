@@ -1,7 +1,7 @@
 """Reads partitions from outside of any group, each call from the positions it names."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ IDLE_READERS: Final = 2
 STOP_TIMEOUT_S: Final = 5.0
 FETCH_WAIT_S: Final = 1.0
 """Of one look for records that are there."""
+_NOWHERE: Final = -1
+"""Position in a partition that is assigned and not read."""
 
 
 def to_record(place: TopicPartition, raw: ConsumerRecord) -> Record:
@@ -40,7 +42,7 @@ class KafkaReader:
     @property
     def places(self) -> frozenset[TopicPartition]:
         """Return the partitions it reads now."""
-        return frozenset(self._next)
+        return frozenset(place for place, position in self._next.items() if position != _NOWHERE)
 
     async def stop(self) -> None:
         """Close the connections."""
@@ -80,7 +82,10 @@ class KafkaReader:
                 return []
 
     def _aim(self, positions: Mapping[TopicPartition, int]) -> None:
-        if positions.keys() != self._next.keys():
+        if positions.keys() <= self._next.keys():
+            self._rest(self._next.keys() - positions.keys())
+            self._consumer.resume(*map(self._names.on_cluster, positions))
+        else:
             self._buffer.clear()
             self._next.clear()
             self._consumer.assign([self._names.on_cluster(place) for place in positions])
@@ -89,6 +94,15 @@ class KafkaReader:
                 self._buffer.drop([place])
                 self._consumer.seek(self._names.on_cluster(place), position)
                 self._next[place] = position
+
+    def _rest(self, places: Collection[TopicPartition]) -> None:
+        """Fetch nothing of partitions that nobody asks for any more, as those that a scan has done with.
+
+        They stay assigned: to assign the others anew costs the rest of the broker's long poll, half a second.
+        """
+        self._consumer.pause(*map(self._names.on_cluster, places))
+        self._buffer.drop(places)
+        self._next.update(dict.fromkeys(places, _NOWHERE))
 
     async def _behind(self, ends: Mapping[TopicPartition, int]) -> list[TopicPartition]:
         """Return where records that are there have not been fetched; positions pass over gaps."""

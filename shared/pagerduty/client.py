@@ -14,10 +14,13 @@ import orjson
 
 from shared.errors import ConfigurationError, FatalError
 from shared.http.backoff import Backoff, parse_wait_s
+from shared.http.circuit_breaker import CircuitBreaker
 from shared.http.exchange import exchange
 from shared.http.waits import WaitLedger
 from shared.log.interface import Clock, Sleep
+from shared.pagerduty.contact import Contact
 from shared.pagerduty.replies import Reply, judge_failure, judge_response
+from shared.pagerduty.request import Request, Try
 from shared.pagerduty.request_headers import request_headers
 from shared.pagerduty.verdicts import Verdict
 from shared.redaction import Redactor
@@ -60,7 +63,8 @@ class Patience:
         request_timeout_s: One request with its reply.
         first_contact_s: Until PagerDuty has replied for the first time: a wrong address shows soon.
         stall_timeout_s: Without any request of this client going through.
-        attempts: Failures of one request while PagerDuty answers others.
+        attempts: Failures of one request, until it is given up. They count only while PagerDuty answers
+            others, for an outage is nobody's fault.
     """
 
     request_timeout_s: float = 60.0
@@ -90,49 +94,6 @@ class Answer:
     size_bytes: int = 0
     detail: str = ""
     code: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """What is asked; the scope is its operation, for the rate limit."""
-
-    method: str
-    path: str
-    scope: str
-    query: Sequence[tuple[str, str]] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes | None = None
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
-
-
-@dataclass(slots=True, kw_only=True)
-class _Contact:
-    """What is known of PagerDuty from what was sent to it.
-
-    Attributes:
-        progress_at_s: When a request last went through; before any did, when the first client was made.
-        is_made: Whether it has replied at all.
-        requests: Sent, repetitions included.
-        successes: Served.
-    """
-
-    progress_at_s: float
-    is_made: bool = False
-    requests: int = 0
-    successes: int = 0
-
-
-@dataclass(slots=True)
-class _Try:
-    """How it stands with one request."""
-
-    request: _Request
-    started_s: float
-    attempts: int = 0
-    failures: int = 0
-    limited: int = 0
 
 
 class PagerDutyClient:
@@ -171,7 +132,7 @@ class PagerDutyClient:
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
-        contact: "_Contact | None" = None,
+        contact: Contact | None = None,
         secrets: Sequence[str] = (),
     ) -> None:
         self._http = http
@@ -190,7 +151,7 @@ class PagerDutyClient:
         self._clock = clock
         self._sleep = sleep
         self._backoff = Backoff(jitter=jitter)
-        self._contact = contact or _Contact(progress_at_s=clock())
+        self._contact = contact or Contact(progress_at_s=clock(), circuit=CircuitBreaker(HOST, jitter))
 
     def live(self) -> "PagerDutyClient":
         """Return the client whose requests go before those of this one, and wait for the end of any outage.
@@ -258,7 +219,7 @@ class PagerDutyClient:
                 `stall_timeout_s`.
             ConfigurationError: The address cannot be asked at all.
         """
-        request = _Request(method="GET", path=path, scope=scope or path, query=query, headers=headers or {})
+        request = Request(method="GET", path=path, scope=scope or path, query=query, headers=headers or {})
         return await self._ask(request)
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Answer:
@@ -272,7 +233,7 @@ class PagerDutyClient:
             FatalError: As in `get`.
             ConfigurationError: As in `get`.
         """
-        request = _Request(method="POST", path=path, scope=path, content=orjson.dumps(body))
+        request = Request(method="POST", path=path, scope=path, content=orjson.dumps(body))
         return await self._ask(request)
 
     async def change(
@@ -292,12 +253,12 @@ class PagerDutyClient:
             ConfigurationError: As in `get`.
         """
         content = None if body is None else orjson.dumps(body)
-        return await self._ask(_Request(method=method, path=path, scope=scope or path, content=content))
+        return await self._ask(Request(method=method, path=path, scope=scope or path, content=content))
 
-    async def _ask(self, request: _Request) -> Answer:
-        state = _Try(request=request, started_s=self._clock())
+    async def _ask(self, request: Request) -> Answer:
+        state = Try(request=request, started_s=self._clock())
         while True:
-            sent_at, reply = await self._ask_once(request)
+            sent_at, reply = await self._ask_or_hold(state)
             state.attempts += 1
             if reply.verdict is Verdict.UNAUTHORIZED:
                 raise FatalError(self._clean(self._refusal(request, reply)))
@@ -314,28 +275,62 @@ class PagerDutyClient:
                 self._budget.refuse(request.scope, reply.headers, wait_s)
                 continue
             state.failures += 1
-            if state.failures >= self._patience.attempts and await self._answers_otherwise(state):
+            state.counted += await self._counts(state)
+            if state.counted >= self._patience.attempts and await self._answers_otherwise(state):
                 return self._given_up(reply, sent_at, state)
-            await self._back_off(state, reply)
+            if not self._contact.circuit.is_open:
+                await self._back_off(state, reply)
 
-    async def _answers_otherwise(self, state: _Try) -> bool:
+    async def _counts(self, state: Try) -> bool:
+        """Whether a failure is the request's own: PagerDuty answers others."""
+        if not self._contact.circuit.is_open:
+            return True
+        return state.was_trial and await self._answers_otherwise(state)
+
+    async def _answers_otherwise(self, state: Try) -> bool:
         """Whether PagerDuty is there, and only this request fails; a refusal is an answer, too."""
         if not self._contact.is_made or state.request.path == CHEAPEST_PATH:
             return False
-        _, reply = await self._ask_once(_Request(method="GET", path=CHEAPEST_PATH, scope=CHEAPEST_PATH))
-        return reply.verdict in _ANSWERS
+        cheapest = Request(method="GET", path=CHEAPEST_PATH, scope=CHEAPEST_PATH, is_probe=True)
+        asked = await self._ask_once(cheapest, may_try=True)
+        return asked is not None and asked[1].verdict in _ANSWERS
 
-    async def _ask_once(self, request: _Request) -> tuple[datetime, Reply]:
-        """Send the request as soon as budget and slots allow."""
+    async def _ask_or_hold(self, state: Try) -> tuple[datetime, Reply]:
+        """Send the request as soon as the circuit is closed, or it is the turn of this one to try."""
+        circuit = self._contact.circuit
+        while True:
+            state.was_trial = False
+            with circuit.queue() as has_turn:
+                while circuit.is_open:
+                    with self._waits.waiting(HOST, circuit.cause):
+                        if not has_turn():
+                            await circuit.change()
+                            continue
+                        await self._sleep(min(circuit.next_delay_s(), self._left_s(state)))
+                    state.was_trial = True
+                    if asked := await self._ask_once(state.request, may_try=True):
+                        return asked
+            if asked := await self._ask_once(state.request, may_try=False):
+                return asked
+
+    async def _ask_once(self, request: Request, *, may_try: bool) -> tuple[datetime, Reply] | None:
+        """Send the request as soon as budget and slots allow.
+
+        Args:
+            request: What is asked.
+            may_try: It is sent even while the circuit is open; else None is returned as soon as that is so.
+        """
         while True:
             # Waiting for the budget takes no slot: an operation with a limit of its own holds up no other.
             await self._budget.wait(request.scope)
             async with self._slots:
+                if self._contact.circuit.is_open and not may_try:
+                    return None
                 if self._budget.take(request.scope):
                     self._contact.requests += 1
                     return self._now(), await self._send(request)
 
-    async def _send(self, request: _Request) -> Reply:
+    async def _send(self, request: Request) -> Reply:
         try:
             with self._waits.in_flight(HOST):
                 response = await exchange(
@@ -351,29 +346,32 @@ class PagerDutyClient:
             raise ConfigurationError(f"{URL_SETTING} cannot be asked ({error}); use e.g. {US_URL}") from None
         except (httpx.RequestError, TimeoutError) as error:
             self._budget.observe(request.scope, {})
-            return judge_failure(error)
-        self._budget.observe(request.scope, response.headers)
-        reply = judge_response(response, self._clean)
-        self._contact.is_made = self._contact.is_made or reply.served
-        if reply.verdict is Verdict.OK:
-            self._contact.successes += 1
-            self._contact.progress_at_s = self._clock()
+            reply = judge_failure(error)
+        else:
+            self._budget.observe(request.scope, response.headers)
+            reply = judge_response(response, self._clean)
+        self._contact.note(request, reply, asked_s=self._asked_s(reply), now_s=self._clock())
         return reply
 
-    async def _back_off(self, state: _Try, reply: Reply) -> None:
-        # The end of the rate-limit window stands on every reply; a failed one does not ask for that wait.
-        asked_s = parse_wait_s(reply.headers, self._now().timestamp(), resets=False)
-        delay_s = self._backoff.delay_s(state.failures, asked_s)
-        left_s = max(self._deadline_s(state) - self._clock(), 0.0)
-        with self._waits.waiting(HOST, reply.cause):
-            await self._sleep(min(delay_s, left_s))
+    def _asked_s(self, reply: Reply) -> float | None:
+        """Return how long a failed reply asks us to wait; the end of the rate window is no such wish."""
+        return parse_wait_s(reply.headers, self._now().timestamp(), resets=False)
 
-    def _deadline_s(self, state: _Try) -> float:
+    async def _back_off(self, state: Try, reply: Reply) -> None:
+        delay_s = self._backoff.delay_s(state.failures, self._asked_s(reply))
+        with self._waits.waiting(HOST, reply.cause):
+            await self._sleep(min(delay_s, self._left_s(state)))
+
+    def _left_s(self, state: Try) -> float:
+        """Return the seconds until our patience with the request ends."""
+        return max(self._deadline_s(state) - self._clock(), 0.0)
+
+    def _deadline_s(self, state: Try) -> float:
         if not self._contact.is_made:
             return state.started_s + self._patience.first_contact_s
         return max(self._contact.progress_at_s, state.started_s) + self._patience.stall_timeout_s
 
-    def _outage(self, state: _Try, reply: Reply) -> str:
+    def _outage(self, state: Try, reply: Reply) -> str:
         """Return what to do when nothing has gone through for too long: host, what was asked, next step."""
         if not self._contact.is_made:
             return (
@@ -385,7 +383,7 @@ class PagerDutyClient:
             f"s, at last {state.request}: {reply.detail}; run it again later, or raise {STALL_SETTING}"
         )
 
-    def _answer(self, reply: Reply, sent_at: datetime, state: _Try) -> Answer:
+    def _answer(self, reply: Reply, sent_at: datetime, state: Try) -> Answer:
         return Answer(
             verdict=reply.verdict,
             sent_at=sent_at,
@@ -396,7 +394,7 @@ class PagerDutyClient:
             code=reply.code,
         )
 
-    def _given_up(self, reply: Reply, sent_at: datetime, state: _Try) -> Answer:
+    def _given_up(self, reply: Reply, sent_at: datetime, state: Try) -> Answer:
         number = state.failures + state.limited
         return Answer(
             verdict=Verdict.GIVEN_UP,
@@ -405,7 +403,7 @@ class PagerDutyClient:
             detail=self._clean(f"{state.request}: failed {number} times, at last {reply.detail}"),
         )
 
-    def _refusal(self, request: _Request, reply: Reply) -> str:
+    def _refusal(self, request: Request, reply: Reply) -> str:
         """Return what to do about a refused token. Source: PagerDuty REST API, Authentication; regions."""
         other = US_URL if self._base_url.startswith(EU_URL) else EU_URL
         return (

@@ -12,10 +12,11 @@ import orjson
 from schemas.outcome import Reason
 from shared.errors import RejectedError, RetryableError
 from shared.port.answer import Answer
+from shared.port.call import Call
 from shared.port.datasource import PRODUCT, ownership_rules
 from shared.port.integration import IntegrationCalls, integration_path
 from shared.port.persistence import Persistence, Weight
-from shared.port.transport import Call, PortTransport
+from shared.port.transport import PortTransport
 
 BULK_UPSERT_LIMIT = 20  # Source: Port API, OpenAPI, Create multiple entities
 BULK_DELETE_LIMIT = 100  # Source: Port API, OpenAPI, Delete multiple entities

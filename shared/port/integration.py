@@ -13,8 +13,9 @@ import orjson
 from schemas.outcome import Reason
 from shared.errors import RejectedError, RetryableError
 from shared.port.answer import Answer
+from shared.port.call import Call
 from shared.port.persistence import Weight
-from shared.port.transport import Call, PortTransport
+from shared.port.transport import PortTransport
 
 SKIP_RESYNC: Final = (("x-skip-resync", "true"),)
 """A mapping that we put there ourselves asks for no resync."""

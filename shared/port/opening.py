@@ -10,7 +10,8 @@ from shared.port.client import PortClient
 from shared.port.datasource import user_agent
 from shared.port.persistence import Patience
 from shared.port.planning import PlanningPortClient
-from shared.port.transport import Credentials, PortTransport
+from shared.port.token import Credentials
+from shared.port.transport import PortTransport
 from shared.settings import Settings
 
 

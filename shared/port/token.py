@@ -5,8 +5,17 @@ early gains nothing. Source: Port API, authentication.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What Port knows an organisation's client by."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +29,27 @@ class Token:
 
     header: str
     expires_at_s: float = float("inf")
+
+    @property
+    def secret(self) -> str:
+        """Return the access token alone."""
+        return self.header.partition(" ")[2]
+
+
+def read_token(data: Mapping[str, Any], now_s: float) -> Token | None:
+    """Return the token in Port's answer; None: there is none that could stand in a header.
+
+    Args:
+        data: The answer.
+        now_s: Monotonic seconds.
+    """
+    text, kind, expires_in_s = data.get("accessToken"), data.get("tokenType"), data.get("expiresIn")
+    if not isinstance(text, str) or not text.isascii() or not text.isprintable() or not text:
+        return None
+    scheme = kind if isinstance(kind, str) and kind.isalpha() and kind.isascii() else "Bearer"
+    if not isinstance(expires_in_s, int | float) or expires_in_s <= 0:
+        return Token(f"{scheme} {text}")
+    return Token(f"{scheme} {text}", now_s + expires_in_s)
 
 
 class TokenSource:

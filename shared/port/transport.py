@@ -4,26 +4,27 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import httpx
 import orjson
 
-from shared.errors import ConfigurationError, FatalError, RetryableError
+from shared.errors import ConfigurationError, FatalError
 from shared.http.backoff import Backoff
+from shared.http.circuit_breaker import CircuitBreaker
 from shared.http.exchange import exchange
-from shared.http.pause import pause
+from shared.http.pause import until_left
 from shared.http.waits import RATE_LIMIT, WaitLedger
 from shared.log.interface import Clock, Sleep
 from shared.port.answer import Answer
+from shared.port.call import Call, LeavingError
 from shared.port.pacing import Pacer
-from shared.port.persistence import Patience, Persistence, Verdict, Weight
+from shared.port.persistence import Patience, Persistence, Verdict
 from shared.port.reading import TOO_LARGE, is_foreign, no_answer, read_answer, read_date
 from shared.port.redaction import PortRedactor
-from shared.port.token import Token, TokenSource
+from shared.port.token import Credentials, Token, TokenSource, read_token
 
 HOST = "Port"
 TOKEN_PATH = "/v1/auth/access_token"  # noqa: S105 # a path, not a secret
@@ -35,45 +36,6 @@ RENEWALS_OF_CALL = 10
 """New tokens that Port may refuse for one call, whatever becomes of others."""
 HOPELESS_S = 60.0
 """How long a question that was given up is not persisted in again."""
-
-
-class LeavingError(RetryableError):
-    """We were asked to leave while waiting for Port."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What Port knows an organisation's client by."""
-
-    client_id: str
-    client_secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One call, safe to be repeated: every write of ours is idempotent.
-
-    Attributes:
-        method: HTTP method.
-        path: Path from the root with its query, percent-encoded.
-        family: Rate limit it falls under.
-        body: JSON, or None.
-        probe: Path of a cheap GET that tells whether Port is well when only this call fails.
-        weight: What giving it up costs.
-        before: The failures of a call that this one does a part of.
-        is_question: It asks the same every time: once given up, the next one is soon given up, too.
-        headers: Beside those of every call.
-    """
-
-    method: str
-    path: str
-    family: str
-    body: bytes | None = None
-    probe: str = ""
-    weight: Weight = Weight.WHOLE
-    before: Persistence | None = None
-    is_question: bool = False
-    headers: tuple[tuple[str, str], ...] = ()
 
 
 class PortTransport:
@@ -125,6 +87,7 @@ class PortTransport:
         self._waits = waits
         self._patience = patience or Patience()
         self._backoff = backoff or Backoff(cap_s=15.0, jitter=random.random)
+        self._circuit = CircuitBreaker(HOST, self._backoff.jitter)
         self._slots = asyncio.Semaphore(concurrency)
         self._clock = clock
         self._wall = wall
@@ -171,7 +134,7 @@ class PortTransport:
         refusals = 0
         while True:
             token = await self._tokens.get(leaving)
-            answer = await self._send(call, {"authorization": token.header}, leaving)
+            answer = await self._send_or_hold(call, {"authorization": token.header}, leaving)
             if answer.status == httpx.codes.UNAUTHORIZED:
                 refusals += 1
                 await self._renew(call, answer, token, refusals, leaving)
@@ -203,7 +166,7 @@ class PortTransport:
         if self._renewals > RENEWALS or refusals > RENEWALS_OF_CALL:
             if "expire" in answer.describe(self.redact).lower():
                 raise FatalError(
-                    f"Port at {self.base_url} calls each new token expired: {call.method} {_route(call)}:"
+                    f"Port at {self.base_url} calls each new token expired: {call.method} {call.route}:"
                     f" {answer.describe(self.redact)}; run it again later, or ask Port's support"
                 )
             raise self._refusal(call, answer)
@@ -217,10 +180,11 @@ class PortTransport:
         call = Call(method="POST", path=TOKEN_PATH, family=_TOKEN_FAMILY, body=body)
         persistence = Persistence(self._patience, self._clock())
         while True:
-            answer = await self._send(call, {}, leaving)
+            answer = await self._send_or_hold(call, {}, leaving)
             if answer.ok and answer.data is not None:
-                token = self._read_token(answer.data)
+                token = read_token(answer.data, self._clock())
                 if token is not None:
+                    self.redact.learn(token.secret)
                     self._note_success(_TOKEN_FAMILY)
                     return token
                 raise FatalError(
@@ -232,23 +196,32 @@ class PortTransport:
             if await self._gives_up(call, answer, persistence, leaving):
                 raise FatalError(f"no token from Port at {self.base_url}: {answer.describe(self.redact)}")
 
-    def _read_token(self, data: dict[str, Any]) -> Token | None:
-        text, kind, expires_in_s = data.get("accessToken"), data.get("tokenType"), data.get("expiresIn")
-        if not isinstance(text, str) or not text.isascii() or not text.isprintable() or not text:
-            return None
-        self.redact.learn(text)
-        scheme = kind if isinstance(kind, str) and kind.isalpha() and kind.isascii() else "Bearer"
-        if not isinstance(expires_in_s, int | float) or expires_in_s <= 0:
-            return Token(f"{scheme} {text}")
-        return Token(f"{scheme} {text}", self._clock() + expires_in_s)
+    async def _send_or_hold(
+        self, call: Call, headers: dict[str, str], leaving: asyncio.Event | None
+    ) -> Answer:
+        """Send the call as soon as the circuit is closed, or it is the turn of this one to try."""
+        while True:
+            with self._circuit.queue() as has_turn:
+                while self._circuit.is_open:
+                    if has_turn():
+                        await self.pause(self._circuit.cause, self._circuit.next_delay_s(), leaving)
+                        return await self._try(call, headers, leaving)
+                    await self._until(self._circuit.cause, self._circuit.change, leaving)
+            if await self._take_slot(call.family, leaving, may_try=False):
+                return await self._send(call, headers)
 
-    async def _send(self, call: Call, headers: dict[str, str], leaving: asyncio.Event | None) -> Answer:
+    async def _try(self, call: Call, headers: dict[str, str], leaving: asyncio.Event | None) -> Answer:
+        """Send the call even while the circuit is open."""
+        await self._take_slot(call.family, leaving, may_try=True)
+        return await self._send(call, headers)
+
+    async def _send(self, call: Call, headers: dict[str, str]) -> Answer:
+        """Send the call in the slot that was taken for it."""
         headers.update(call.headers)
         headers["user-agent"] = self._user_agent
         headers["accept"] = "application/json"
         if call.body is not None:
             headers["content-type"] = "application/json"
-        await self._take_slot(call.family, leaving)
         self.requests[call.family] += 1
         try:
             with self._waits.in_flight(HOST):
@@ -260,20 +233,25 @@ class PortTransport:
                     content=call.body,
                     headers=headers,
                 )
-            return self._read(call, response)
+            answer = self._read(call, response)
         except (httpx.RequestError, TimeoutError) as error:
-            return no_answer(error)
+            answer = no_answer(error)
         finally:
             self._pacer.ended(call.family)
             self._slots.release()
             self._answered.set()
             self._answered = asyncio.Event()
+        if answer.transient and answer.cause not in {RATE_LIMIT, TOO_LARGE}:
+            self._circuit.failed(answer.cause, answer.asked_s)
+        else:
+            self._circuit.answered()
+        return answer
 
     def _read(self, call: Call, response: httpx.Response) -> Answer:
         self._pacer.observe(call.family, response.headers, self._clock(), self._wall())
         if 300 <= response.status_code < 400:
             raise FatalError(
-                f"{self.base_url} answers {call.method} {_route(call)} with a redirect (HTTP"
+                f"{self.base_url} answers {call.method} {call.route} with a redirect (HTTP"
                 f" {response.status_code}), which Port's API does not do; check OCEAN__PORT__BASE_URL"
             )
         answer = read_answer(response, self._wall())
@@ -308,7 +286,7 @@ class PortTransport:
             delay_s = self._backoff.delay_s(persistence.failures, answer.asked_s)
             if is_limit:
                 self._pacer.block(family, self._clock() + delay_s)
-            else:
+            elif not self._circuit.is_open:
                 await self.pause(answer.cause, delay_s, leaving)
             return False
         why = answer.describe(self.redact)
@@ -319,7 +297,7 @@ class PortTransport:
             )
         raise FatalError(
             f"Port has let no {family} call succeed for {self._patience.stall_s:.0f} s; last:"
-            f" {call.method} {_route(call)}: {why}"
+            f" {call.method} {call.route}: {why}"
         )
 
     async def _probe(self, call: Call, leaving: asyncio.Event | None) -> bool:
@@ -328,7 +306,7 @@ class PortTransport:
             return False
         probe = Call(method="GET", path=call.probe, family=_PROBE_FAMILY)
         token = await self._tokens.get(leaving)
-        answer = await self._send(probe, {"authorization": token.header}, leaving)
+        answer = await self._try(probe, {"authorization": token.header}, leaving)
         return not answer.transient and (answer.ok or answer.status == httpx.codes.NOT_FOUND)
 
     def _is_hopeless(self, call: Call) -> bool:
@@ -336,14 +314,23 @@ class PortTransport:
         given_up_s = self._hopeless_s.get(call.path) if call.is_question else None
         return given_up_s is not None and self._clock() - given_up_s < HOPELESS_S
 
-    async def _take_slot(self, family: str, leaving: asyncio.Event | None) -> None:
-        """Wait until a request may be sent, without keeping a slot from families that may go."""
+    async def _take_slot(self, family: str, leaving: asyncio.Event | None, *, may_try: bool) -> bool:
+        """Wait until a request may be sent, without keeping a slot from families that may go.
+
+        Args:
+            family: Of the request.
+            leaving: Gives up the wait once set.
+            may_try: It is sent even while the circuit is open; else False is returned as soon as that is so.
+        """
         while True:
             await self._slots.acquire()
+            if self._circuit.is_open and not may_try:
+                self._slots.release()
+                return False
             delay_s = self._pacer.delay_s(family, self._clock())
             if delay_s <= 0 and self._pacer.has_room(family, self._clock()):
                 self._pacer.sent(family)
-                return
+                return True
             self._slots.release()
             if delay_s > 0:
                 await self.pause(RATE_LIMIT, delay_s, leaving)
@@ -356,8 +343,13 @@ class PortTransport:
         Raises:
             LeavingError: `leaving` is set.
         """
+        await self._until(cause, lambda: self._sleep(delay_s), leaving)
+
+    async def _until(
+        self, cause: str, wait: Callable[[], Awaitable[object]], leaving: asyncio.Event | None
+    ) -> None:
         with self._waits.waiting(HOST, cause):
-            stays = await pause(delay_s, leaving, sleep=self._sleep)
+            stays = await until_left(wait, leaving)
         if not stays:
             raise LeavingError(f"left while waiting for Port ({cause})")
 
@@ -367,15 +359,11 @@ class PortTransport:
 
     def _refusal(self, call: Call, answer: Answer) -> FatalError:
         return FatalError(
-            f"Port refuses {call.method} {_route(call)} at {self.base_url}:"
+            f"Port refuses {call.method} {call.route} at {self.base_url}:"
             f" {answer.describe(self.redact)}; check OCEAN__PORT__CLIENT_ID and"
             " OCEAN__PORT__CLIENT_SECRET (a client of this organisation with the right to do this), that"
             " OCEAN__PORT__BASE_URL is its region, and Port's list of allowed addresses"
         )
-
-
-def _route(call: Call) -> str:
-    return call.path.partition("?")[0]
 
 
 def _checked_base_url(text: str) -> str:

@@ -210,13 +210,16 @@ def _bound_socket(host: str, port: int) -> Iterator[socket.socket]:
         yield address
 
 
-def build_app(name: str, open_service: OpenService, *groups: Group) -> ServiceApp:
+def build_app(
+    name: str, open_service: OpenService, *groups: Group, check: Callable[[Settings], None] | None = None
+) -> ServiceApp:
     """Return the app of a service as the environment sets it up, with its log lines.
 
     Args:
         name: Name of the service.
         open_service: Starts it.
         groups: Third parties whose credentials it cannot do without.
+        check: Raises ConfigurationError for settings with which this service cannot run.
 
     Raises:
         ConfigurationError: A line per mistake or missing setting.
@@ -228,6 +231,8 @@ def build_app(name: str, open_service: OpenService, *groups: Group) -> ServiceAp
     for warning in settings.warnings:
         logger.warning(warning)
     require(settings, *groups)
+    if check is not None:
+        check(settings)
     return ServiceApp(name, settings, open_service)
 
 

@@ -7,10 +7,9 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from shared.errors import FatalError, PagerportError, RetryableError
-from shared.log.interface import TopicPartition
 from shared.log.kafka import KafkaLog
 from shared.log.kafka_opening import connect_within
-from shared.runtime import Consumer
+from shared.service.lag import LagGauge
 from shared.service.metrics import Samples, ServiceMetrics
 from shared.service.readiness import Check, membership_checks
 from shared.service.running import OpenService, Running
@@ -20,7 +19,6 @@ logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S: Final = 20.0
 """For what a service has in hand; a container gets 30 s by default."""
-LAG_TIMEOUT_S: Final = 2.0
 OPEN_RETRY_S: Final = 1.0
 
 
@@ -61,13 +59,7 @@ class ServiceProcess:
         self._held = AsyncExitStack()
         self._running: Running | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._lags: dict[tuple[str, ...], float] = {}
-        metrics.gauge(
-            "consumer_lag_records",
-            "Records of a partition that this member holds and has not handled.",
-            ("group", "topic", "partition"),
-            lambda: self._lags,
-        )
+        self._lag = LagGauge(log.end_offsets, metrics)
         metrics.gauge("ready", "1: the check holds, as /health/ready says.", ("check",), self._readiness)
 
     @property
@@ -143,23 +135,8 @@ class ServiceProcess:
 
     async def read_lags(self) -> None:
         """Bring the lag up to date; a Kafka that does not answer leaves the last one."""
-        if self._running is None:
-            return
-        try:
-            async with asyncio.timeout(LAG_TIMEOUT_S):
-                for consumer in self._running.consumers:
-                    await self._read_lag(consumer)
-        except (TimeoutError, PagerportError) as error:
-            logger.debug("%s: the lag is not known: %r", self._name, error)
-
-    async def _read_lag(self, consumer: Consumer) -> None:
-        group, offsets = consumer.membership.group, consumer.offsets
-        ends = await self.log.end_offsets(list(offsets))
-        for known in [labels for labels in self._lags if labels[0] == group]:
-            if TopicPartition(known[1], int(known[2])) not in offsets:
-                del self._lags[known]
-        for place, offset in offsets.items():
-            self._lags[group, place.topic, str(place.partition)] = max(0, ends[place] - offset)
+        if self._running is not None:
+            await self._lag.read(self._running.consumers)
 
     def _readiness(self) -> Samples:
         return {(check.name,): float(check.is_ok) for check in self.checks()}

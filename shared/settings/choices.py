@@ -12,6 +12,8 @@ class EventListenerType(StrEnum):
     """The peer's: run as POLLING."""
     WEBHOOK = "WEBHOOK"
     """The peer's: run as POLLING."""
+    WEBHOOKS_ONLY = "WEBHOOKS_ONLY"
+    """The peer's, of a worker for live events: run as POLLING."""
 
 
 class Deletes(StrEnum):

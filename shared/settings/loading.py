@@ -18,7 +18,7 @@ from shared.settings.choices import EventListenerType
 from shared.settings.mistakes import json_mistakes, validation_mistakes
 from shared.settings.model import PREFIX, Settings
 from shared.settings.names import groups, variables
-from shared.settings.peer_names import is_ignored
+from shared.settings.peer_names import is_ignored, unheeded
 
 ENV_FILE: Final = Path(".env")
 CLOSENESS = 0.85
@@ -60,6 +60,7 @@ def load_settings(env_file: Path | None = ENV_FILE) -> Settings:
         *_in_clear(settings),
         *_login_in_clear(settings),
         *_replaced_listener(settings),
+        *unheeded(flat),
     )
     settings._sources = sources
     return settings

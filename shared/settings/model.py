@@ -29,6 +29,7 @@ from shared.settings.values import (
     LowerCase,
     Password,
     Secret,
+    Secrets,
     Servers,
     Text,
     TopicPrefix,
@@ -85,7 +86,7 @@ class IntegrationConfig(_Group):
         ),
     ] = ""
     webhook_secret: Annotated[
-        Secret,
+        Secrets,
         Field(
             validation_alias=AliasChoices("webhook_secret", "webhookSecret"),
             description="Signing secrets of the webhook subscription, comma-separated. Unused by `sync`.",
@@ -93,7 +94,7 @@ class IntegrationConfig(_Group):
     ] = SecretStr("")
 
     webhook_token: Annotated[
-        Secret,
+        Secrets,
         Field(
             validation_alias=AliasChoices("webhook_token", "webhookToken"),
             description="Tokens that a delivery may carry where its signature cannot be checked, "
@@ -114,8 +115,7 @@ class IntegrationConfig(_Group):
 
 
 def _several(secret: SecretStr) -> tuple[SecretStr, ...]:
-    texts = secret.get_secret_value().split(",")
-    return tuple(SecretStr(text.strip()) for text in texts if text.strip())
+    return tuple(SecretStr(text) for text in secret.get_secret_value().split(",") if text)
 
 
 class IntegrationSettings(_Group):
@@ -126,7 +126,7 @@ class IntegrationSettings(_Group):
         Field(
             min_length=1,
             max_length=100,
-            description="Name of this installation; marks what it owns in Port. Without `/`, lower-cased.",
+            description="Name of this installation; marks what it owns in Port. Without `/`.",
         ),
     ] = "my-pagerduty-integration"
     type: Annotated[Literal["pagerduty"], LowerCase, Field(description="Kind of integration.")] = "pagerduty"
@@ -140,8 +140,8 @@ class EventListenerSettings(_Group):
         EventListenerType,
         UpperCase,
         Field(
-            description="`POLLING`; with `ONCE` a `run` does one sync and ends; others run as POLLING. "
-            "Also as OCEAN__EVENT_LISTENER."
+            description="`POLLING`; with `ONCE` a `run` does one sync and ends, a `fetcher` refuses to "
+            "start; others run as POLLING. Also as OCEAN__EVENT_LISTENER."
         ),
     ] = EventListenerType.POLLING
     interval_s: Annotated[

@@ -3,6 +3,8 @@
 Source: Ocean framework, configuration.
 """
 
+from collections.abc import Mapping
+
 IGNORED_PREFIXES = (
     "OCEAN__ACTIONS_PROCESSOR",
     "OCEAN__APPLICATION",
@@ -43,6 +45,7 @@ IGNORED_NAMES = frozenset(
         "PORT__FEATURE_FLAGS_CACHE_TTL_SECONDS",
         "PORT__PORT_APP_CONFIG_CACHE_TTL",
         "PROCESSING_MODE",
+        "PROCESS_EXECUTION_MODE",
         "PROCESS_IN_QUEUE_MAX_WORKERS",
         "PROCESS_IN_QUEUE_TIMEOUT",
         "RESOURCES_PATH",
@@ -55,8 +58,28 @@ IGNORED_NAMES = frozenset(
 )
 
 
+_FALSE = frozenset({"0", "f", "false", "n", "no", "off"})
+_OAUTH_FILE = "OCEAN__OAUTH_ACCESS_TOKEN_FILE_PATH"
+
+
 def is_ignored(name: str) -> bool:
     """Return whether a variable (upper case) is the peer's and not ours."""
     return name in IGNORED_NAMES or any(
         name == prefix or name.startswith(prefix + "__") for prefix in IGNORED_PREFIXES
     )
+
+
+def unheeded(flat: Mapping[str, str]) -> list[str]:
+    """Return a warning for each variable of the peer without which things may go otherwise than was wished.
+
+    Args:
+        flat: Upper-case names of variables with their values.
+    """
+    found = [
+        f"{name}: is ignored, certificates are always verified; name those to trust in OCEAN__HTTP__CA_FILE"
+        for name, value in sorted(flat.items())
+        if name.startswith("OCEAN__SSL__") and name.endswith("__VERIFY") and value.strip().lower() in _FALSE
+    ]
+    if _OAUTH_FILE in flat:
+        found.append(f"{_OAUTH_FILE}: is ignored; the token is that of OCEAN__INTEGRATION__CONFIG__TOKEN")
+    return found

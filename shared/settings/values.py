@@ -41,6 +41,19 @@ def _check_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _trim_parts(value: object) -> object:
+    return ",".join(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _check_secrets(secrets: SecretStr) -> SecretStr:
+    parts = secrets.get_secret_value().split(",")
+    if len(parts) > 1 and "" in parts:
+        raise ValueError("has nothing between two commas, or before or behind one; take the comma out")
+    for part in parts:
+        check_credential(part)
+    return secrets
+
+
 def check_url(url: str) -> str:
     """Return the URL without trailing slash; an empty one stays empty.
 
@@ -144,8 +157,10 @@ UrlPath = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_path)]
 WebhookScope = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_scope)]
 Credential = Annotated[str, BeforeValidator(_trim), AfterValidator(check_credential)]
 Secret = Annotated[SecretStr, BeforeValidator(_trim), AfterValidator(_check_secret)]
+Secrets = Annotated[SecretStr, BeforeValidator(_trim_parts), AfterValidator(_check_secrets)]
+"""Several, comma-separated; none of them holds a comma."""
 Url = Annotated[str, BeforeValidator(_trim), AfterValidator(check_url)]
-Identifier = Annotated[str, BeforeValidator(_lower), AfterValidator(_check_identifier)]
-"""Lower case, as the peer makes it, so that both name the same integration."""
+Identifier = Annotated[str, BeforeValidator(_trim), AfterValidator(_check_identifier)]
+"""As it is written: the peer keeps its case, so that both name the same integration."""
 LowerCase = BeforeValidator(_lower)
 UpperCase = BeforeValidator(_upper)

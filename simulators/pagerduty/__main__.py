@@ -51,6 +51,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--analytics-per-day", type=_count, default=DEFAULT_ANALYTICS_PER_DAY, help="default 100000"
     )
+    made.add_argument(
+        "--keys-are-bound",
+        action="store_true",
+        help="keys are bound to version 2, so Accept need not name it: as real accounts are, and less strict",
+    )
     return made
 
 
@@ -92,6 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
             latency_ms=options.latency_ms,
             requests_per_minute=options.requests_per_minute,
             analytics_per_day=options.analytics_per_day,
+            keys_are_bound=options.keys_are_bound,
         )
         serve(app, options.port, host=options.host, parent_pid=options.parent_pid)
     except (OSError, ValueError) as error:

@@ -53,16 +53,24 @@ def authenticate(authorization: str | None, credentials: Credentials) -> Caller:
     raise unauthorized()
 
 
-def check_headers(method: str, headers: Mapping[str, str]) -> None:
+def check_headers(method: str, headers: Mapping[str, str], *, keys_are_bound: bool) -> None:
     """Check what a client must send along.
 
     Source: PagerDuty REST API, Versioning: Accept names version 2, Content-Type is JSON. A GET without
     Content-Type is let through.
 
+    Args:
+        method: Of the endpoint.
+        headers: Of the request, names in lower case.
+        keys_are_bound: Whether the keys are bound to version 2, so that Accept need not name one. That is
+            how an account of today is; without it a client that relies on it is found out.
+
     Raises:
         RefusedError: 400, a header is missing or names something else.
     """
-    if not any(_names_version_2(part) for part in headers.get("accept", "").split(",")):
+    accepted = headers.get("accept", "").split(",")
+    says_nothing = keys_are_bound and not any("version=" in part for part in accepted)
+    if not says_nothing and not any(_names_version_2(part) for part in accepted):
         raise invalid_input(f"Accept must be {MEDIA_TYPE};version=2.")
     content_type = headers.get("content-type")
     if content_type is None and method == "GET":

@@ -47,6 +47,8 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "aggregate_unit": ("day", "week", "month"),
     "urgency": ("high", "low"),
 }
+CURSORS = frozenset({"starting_after", "ending_before"})
+"""A null stands for the first page. Source: port-labs/ocean, integrations/pagerduty, which sends it."""
 RAW_ORDERS = ("created_at", "seconds_to_resolve")
 MAX_ROWS = 1000
 DEFAULT_ROWS = 100
@@ -65,6 +67,9 @@ def read_body(body: bytes, accepted: Mapping[str, type]) -> dict[str, Any]:
         raise invalid_input("The body is not JSON.") from None
     if not isinstance(value, dict):
         raise invalid_input("The body must be an object.")
+    for cursor in CURSORS & value.keys():
+        if value[cursor] is None:
+            del value[cursor]
     _check_keys(value, accepted, "")
     filters = value.setdefault("filters", {})
     _check_keys(filters, FILTERS, "filters.")

@@ -185,6 +185,7 @@ def create_app(
     latency_ms: int = 0,
     requests_per_minute: int = DEFAULT_PER_MINUTE,
     analytics_per_day: int = DEFAULT_ANALYTICS_PER_DAY,
+    keys_are_bound: bool = False,
     seed: int = 1,
     webhook_transport: httpx.AsyncBaseTransport | None = None,
 ) -> PagerDutySimulator:
@@ -200,6 +201,7 @@ def create_app(
         latency_ms: Time added to each answer.
         requests_per_minute: Limit of each caller.
         analytics_per_day: Limit of the analytics paths.
+        keys_are_bound: Whether requests need not name version 2 in Accept; see `access.check_headers`.
         seed: The same seed makes the same events, ids and secrets.
         webhook_transport: Brings webhooks to their address; None: the network.
     """
@@ -215,6 +217,7 @@ def create_app(
         requests_per_minute=requests_per_minute,
         analytics_per_day=analytics_per_day,
         latency_ms=latency_ms,
+        keys_are_bound=keys_are_bound,
         more=subscription_endpoints(live, random),
     )
     return PagerDutySimulator(service, live, deliveries, now, sleep)

@@ -34,6 +34,7 @@ class PagerDutyService:
         per_minute: The rate limit of each caller.
         analytics_per_day: The daily limit of the analytics paths, for all callers together.
         latency_ms: Time that each answer takes longer than it must.
+        keys_are_bound: See `check_headers`.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class PagerDutyService:
         requests_per_minute: int = DEFAULT_PER_MINUTE,
         analytics_per_day: int = DEFAULT_ANALYTICS_PER_DAY,
         latency_ms: int = 0,
+        keys_are_bound: bool = False,
         more: Sequence[tuple[str, Endpoint]] = (),
     ) -> None:
         self.store = store
@@ -53,6 +55,7 @@ class PagerDutyService:
         self.per_minute = RateLimit(requests_per_minute)
         self.analytics_per_day = RateLimit(analytics_per_day, DAY)
         self.latency_ms = latency_ms
+        self.keys_are_bound = keys_are_bound
         self._now = now
         self._sleep = sleep
         self._routes = build_routes(more)
@@ -92,7 +95,7 @@ class PagerDutyService:
         endpoint = found.endpoint.get(scope["method"])
         if endpoint is None:
             raise wrong_method()
-        check_headers(endpoint.method, headers)
+        check_headers(endpoint.method, headers, keys_are_bound=self.keys_are_bound)
         check_early_access(endpoint.early_access, headers)
         if endpoint.is_analytics:
             self._spend_analytics(now, extra)

@@ -2,8 +2,8 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -31,6 +31,10 @@ class SecureKafka:
     certificates: Certificates
 
 
+class NoKafkaError(Exception):
+    """There is no Kafka for tests; the message says what was looked for."""
+
+
 def no_kafka(why: str) -> NoReturn:
     """Skip the test, or fail it where Kafka is required."""
     if os.environ.get(REQUIRE_VARIABLE) == "1":
@@ -41,21 +45,47 @@ def no_kafka(why: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def kafka_servers() -> Iterator[str]:
     """Yield the servers of a Kafka that the session's tests share."""
-    if address := os.environ.get(ADDRESS_VARIABLE):
-        yield address
-        return
     with ExitStack() as stack:
         try:
-            servers = stack.enter_context(kafka_container())
-        except NoDockerError as no_docker:
-            try:
-                server = KafkaServer(kafka_jars())
-            except NoJarsError as no_jars:
-                no_kafka(f"{ADDRESS_VARIABLE} is not set, {no_docker}, {no_jars}")
-            stack.callback(server.close)
-            server.start()
-            servers = server.bootstrap_servers
+            servers = first_kafka(stack, os.environ.get(ADDRESS_VARIABLE), kafka_container, _server_of_jars)
+        except NoKafkaError as error:
+            no_kafka(str(error))
         yield servers
+
+
+def first_kafka(
+    stack: ExitStack,
+    address: str | None,
+    container: Callable[[], AbstractContextManager[str]],
+    jars: Callable[[ExitStack], str],
+) -> str:
+    """Return the servers of the Kafka given by its address, else of Docker's, else of a JVM of our own.
+
+    Args:
+        stack: Ends what is started.
+        address: Given by the environment; empty or None: none is.
+        container: Starts one in Docker; NoDockerError: there is no Docker.
+        jars: Starts one on this machine; NoJarsError: that cannot be.
+
+    Raises:
+        NoKafkaError: There is none of these.
+    """
+    if address:
+        return address
+    try:
+        return stack.enter_context(container())
+    except NoDockerError as no_docker:
+        try:
+            return jars(stack)
+        except NoJarsError as no_jars:
+            raise NoKafkaError(f"{ADDRESS_VARIABLE} is not set, {no_docker}, {no_jars}") from no_jars
+
+
+def _server_of_jars(stack: ExitStack) -> str:
+    server = KafkaServer(kafka_jars())
+    stack.callback(server.close)
+    server.start()
+    return server.bootstrap_servers
 
 
 @pytest.fixture(scope="module")

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.contract.log_contract")
+pytest.register_assert_rewrite("tests.contract.log_contract", "tests.contract.state_topics_contract")

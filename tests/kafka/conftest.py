@@ -9,7 +9,7 @@ from tests.unit.conftest import logging_as_it_was
 
 __all__ = ["cluster", "logging_as_it_was"]
 
-pytest.register_assert_rewrite("tests.contract.log_contract")
+pytest.register_assert_rewrite("tests.contract.log_contract", "tests.contract.state_topics_contract")
 
 
 @pytest.fixture

@@ -172,7 +172,8 @@ class Stack:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         path = f"{PROGRAM.parent}{os.pathsep}{kept.get('PATH', '')}"
         tmp = {"PATH": path, "TMPDIR": str(self.stage.temporary), "OCEAN__KAFKA__TOPIC_PREFIX": self.prefix}
-        return {**kept, **tmp, **own, **FAST, **self.more, **more}
+        # What the file leaves empty for its user is ours to set here.
+        return {**kept, **own, **tmp, **FAST, **self.more, **more}
 
     def run(self, name: str) -> None:
         """Run a service that ends by itself."""

@@ -86,6 +86,8 @@ def test_the_stack_without_a_mapping_fills_an_empty_port_as_a_standalone_sync_do
     assert answers(stack) == dict.fromkeys(stack.processes, served)
     metrics = stack.processes["mapper-1"].get("/metrics").text
     assert 'pagerport_records_total{service="mapper",topic="pagerduty.raw.incidents"} 12.0' in metrics
+    labels = 'group="pagerport.mapper",partition="0",topic="pagerduty.raw.incidents"'
+    assert f"pagerport_consumer_lag_records{{{labels}}} 0.0" in metrics
 
     assert stack.down() == {"writer-1": 0, "mapper-1": 0, "gateway-1": 0, "fetcher-1": 0}
 

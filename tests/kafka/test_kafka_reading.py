@@ -16,6 +16,7 @@ from shared.log.kafka_member import BATCH_RECORDS, KafkaMember
 from shared.log.kafka_names import KafkaNames
 from shared.outcome import Outcome
 from shared.runtime import Consumer
+from shared.topic_scan import scan
 from tests.kafka.cluster import DEADLINE_S, SESSION_MS, Cluster, numbered, places_of, read_all
 from tests.kafka.listening import Ears, read_on
 
@@ -291,3 +292,21 @@ async def test_order_per_key_holds_for_tasks_that_append_at_once(cluster: Cluste
     for record in await read_all(log, places_of(RAW)):
         seen[record.key].append(int((record.value or b"").split()[0]))
     assert seen == {key: list(range(60)) for key in keys}
+
+
+async def test_reading_from_outside_follows_whatever_partitions_are_asked_for(cluster: Cluster) -> None:
+    log = await cluster.open_log()
+    await log.create_topics([RAW])
+    places = places_of(RAW)
+    rng = random.Random(7)  # noqa: S311 - decides nothing secret
+    for round_number in range(12):
+        await log.append(numbered(RAW, range(round_number * 60, round_number * 60 + 60)))
+        asked = rng.sample(places, rng.choice([1, 2, 3, len(places)]))
+        ends = await log.end_offsets(asked)
+        at = {place: rng.randrange(ends[place]) for place in asked}
+        expected = {place: list(range(at[place], ends[place])) for place in asked}
+        found: dict[TopicPartition, list[int]] = defaultdict(list)
+        async for records in scan(log, asked, at):
+            for record in records:
+                found[record.place].append(record.offset)
+        assert found == expected

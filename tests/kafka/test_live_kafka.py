@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.broker.server import KafkaServer
 from tests.kafka.stack import Stack
 from tests.pipeline.harness import Stage, pagerduty, port
-from tests.pipeline.live import EVERY_TYPE, burst, deliveries, entity_writes, subscribe, wrong
+from tests.pipeline.live import EVERY_TYPE, HEADERS, burst, deliveries, entity_writes, subscribe, wrong
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(600)]
 LIVE = (
@@ -22,6 +23,8 @@ LIVE = (
 )
 """What events tell of: analytics of a service change with its incidents, and PagerDuty says nothing of it."""
 PATIENCE_S = 240.0
+PAGE_DELAY_MS = 4_000
+"""Long enough for a live change to come and go."""
 
 
 @contextmanager
@@ -64,6 +67,34 @@ def assert_a_resync_finds_nothing(stack: Stack) -> None:
     assert entity_writes(stack.stage.port) - before == 0
 
 
+def assert_an_old_page_undoes_no_live_change(stack: Stack) -> None:
+    """Have a page arrive that was read before an event told of something newer."""
+    there = stack.stage.pagerduty
+    asked = [one for one in there.requests() if (one["method"], one["path"]) == ("GET", "/services")]
+    page = there.http.get("/services", params=asked[-1]["query"], headers=HEADERS).raise_for_status().json()
+    old = page["services"][0]
+    late = {"delay_ms": PAGE_DELAY_MS, "body": page}
+    there.script({"match": {"method": "GET", "path": "/services"}, "times": 1, "action": late})
+    before = len(there.requests())
+    stack.command("resync", "--kind", "services")
+
+    def is_under_way() -> bool:
+        return any(one["path"] == "/services" for one in there.requests()[before:])
+
+    stack.wait_until(is_under_way, "the page is asked for")
+    newer = {"event_type": "service.updated", "id": old["id"], "set": {"name": "newer"}}
+    burst(there, changes=[newer])
+    settle(stack)
+    there.script()
+    (told,) = (one for one in there.requests()[before:] if one["path"] == "/services")
+    (asked_singly,) = (one for one in there.requests()[before:] if one["path"] == f"/services/{old['id']}")
+    assert told["scripted"]
+    assert told["started_at"] < asked_singly["started_at"]
+    history = stack.stage.port.http.get(f"/_sim/entities/pagerdutyService/{old['id']}/history")
+    titles = [one.get("title") for one in history.raise_for_status().json()["versions"]]
+    assert [title for title, _ in groupby(titles)][-2:] == [old["name"], "newer"]
+
+
 def test_every_event_type_ends_as_the_right_entity_also_with_a_fetcher_killed(
     tmp_path: Path, kafka_servers: str
 ) -> None:
@@ -73,6 +104,7 @@ def test_every_event_type_ends_as_the_right_entity_also_with_a_fetcher_killed(
         burst(there, changes=[{"event_type": name, **made.get(name, {})} for name in EVERY_TYPE])
         settle(stack)
         assert_a_resync_finds_nothing(stack)
+        assert_an_old_page_undoes_no_live_change(stack)
 
         # Two fetchers: one leads and is killed while objects change and a resync runs.
         stack.start("fetcher", 2)

@@ -20,7 +20,13 @@ CASES: list[Case] = [
     partial(test_sweep.test_kind_that_is_suddenly_refused_loses_nothing, 403),
     test_sweep.test_nine_of_ten_go_at_the_usual_threshold,
     test_sweep.test_ten_of_ten_are_kept_and_said_loudly,
+    test_sweep.test_user_deleted_in_pagerduty_does_not_come_back_by_a_replay,
     test_sweep.test_object_whose_mapping_fails_today_and_existed_yesterday_keeps_its_entity,
+    test_sweep.test_placeholder_made_by_port_for_a_relation_stays,
+    test_sweep.test_entity_of_another_integration_in_the_same_blueprint_is_not_ours,
+    test_sweep.test_renamed_object_under_an_identifier_made_of_its_name_leaves_the_old_one,
+    test_sweep.test_items_removed_under_items_to_parse_go_with_their_entities,
+    test_sweep.test_two_entries_on_one_entity_keep_it_as_long_as_one_takes_the_object,
 ]
 
 

@@ -77,6 +77,22 @@ def test_unreachable_kafka_is_tried_for_the_time_set_and_is_exit_3(stage: Stage)
         assert "gave up after 2 s: check OCEAN__KAFKA__BOOTSTRAP_SERVERS" in line
 
 
+def test_fetcher_that_is_to_run_once_is_exit_2_before_anything_is_reached(stage: Stage) -> None:
+    stack = Stack(stage, NOBODY, prefix="x.", more={"OCEAN__EVENT_LISTENER__TYPE": "ONCE"})
+    process = stack.start("fetcher")
+    assert process.wait(END_TIMEOUT_S) == 2
+    assert errors_of(process) == [
+        "error: OCEAN__EVENT_LISTENER: is ONCE, but a fetcher runs until it is stopped; take "
+        "`pagerport sync` for one run (it needs no Kafka), or POLLING here and `pagerport resync --wait` "
+        "for each run"
+    ]
+    assert "trying for" not in process.said
+    # The others read the same `.env`, and it is nothing to them.
+    gateway = stack.start("gateway")
+    stack.wait_until(lambda: "trying for 60 s" in gateway.said, "it tries", gateway)
+    assert gateway.stop() == 0
+
+
 def test_service_that_still_tries_to_reach_kafka_stops_at_once(stage: Stage) -> None:
     stack = Stack(stage, NOBODY, prefix="x.")
     process = stack.start("gateway")

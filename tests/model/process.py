@@ -16,6 +16,7 @@ from schemas.run_sweep import SweepMode
 from schemas.topics import ENTITIES, RAW_PREFIX, WEBHOOKS
 from services.fetcher.budget import RateBudget
 from services.fetcher.healing import Healing
+from services.fetcher.held_letters import HeldLetters
 from services.fetcher.hydration.core import HydrationCore
 from services.fetcher.hydration.hydrator import Hydrator
 from services.fetcher.hydration.live_enrichment import LiveEnrichment
@@ -49,7 +50,8 @@ from shared.mapping_follower import MappingFollower
 from shared.pagerduty.client import PagerDutyClient
 from shared.port.client import PortClient
 from shared.port.datasource import user_agent
-from shared.port.transport import Credentials, PortTransport
+from shared.port.token import Credentials
+from shared.port.transport import PortTransport
 from shared.runs_topic import RunRecords
 from shared.runtime import Consumer
 from simulators.pagerduty.app import PagerDutySimulator
@@ -166,7 +168,12 @@ class Process:
         self._start_mapper(jitter)
         self._start_writer(jitter)
         healing = Healing(
-            self.log, may_ask=self._may_heal, kinds=self._kinds, identifier=IDENTIFIER, now=clock.now
+            self.log,
+            may_ask=self._may_heal,
+            kinds=self._kinds,
+            identifier=IDENTIFIER,
+            now=clock.now,
+            held=HeldLetters(self.log, self.port, now=clock.now),
         )
         self._tasks.append(asyncio.create_task(healing.run()))
 

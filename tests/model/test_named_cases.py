@@ -186,6 +186,56 @@ def test_log_that_begins_behind_a_committed_offset_is_an_alarm_and_a_resync() ->
         world.check_all()
 
 
+def hold_deletes(world: World) -> list[str]:
+    """Have more services look deleted than the breaker lets pass; return those that are still in Port."""
+    services = [world.account.create("services") for _ in range(40)]
+    world.changed()
+    world.resync()
+    world.causes.add(Reason.DELETE_HELD)
+    for service in services:
+        row = world.account.row("services", service)
+        world.account.mail.append(world.account.event("service.updated", row))
+    # A token that lost its rights: they are valid, and cannot be told from deleted ones.
+    world.steady = frozenset()
+    world.trouble("pagerduty", rule("/services/.*", ALWAYS, status=404))
+    for index in range(len(services)):
+        world.deliver(index - len(services))
+    world.until_quiet()
+    letters = world.do(world.process.letters())
+    assert {one.reason for letter in letters for one in letter.letter.failures} == {Reason.DELETE_HELD}
+    held = [service for service in services if world.port.catalog.entity(("service", service))]
+    assert len(letters) == len(held) > 10
+    return held
+
+
+def test_held_deletes_leave_no_letter_once_a_sweep_has_carried_them_out() -> None:
+    with World(SEED, mapping="plain") as world:
+        held = hold_deletes(world)
+        world.fair_weather()
+        for service in held:
+            world.account.simulator.store.delete("services", service)
+        world.changed()
+        run = world.resync()
+        assert run.sweep is not None
+        assert run.sweep.blueprints["service"].deleted == len(held)
+        # Looked after every five minutes.
+        world.do(asyncio.sleep(400))
+        assert world.do(world.process.letters()) == []
+        world.check_all()
+
+
+def test_held_deletes_leave_no_letter_once_their_objects_are_seen_again() -> None:
+    """Also where that writes nothing, for Port has held them all the time."""
+    with World(SEED, mapping="plain") as world:
+        held = hold_deletes(world)
+        world.fair_weather()
+        world.resync()
+        world.do(asyncio.sleep(400))
+        assert world.do(world.process.letters()) == []
+        assert all(world.port.catalog.entity(("service", service)) for service in held)
+        world.check_all()
+
+
 def test_what_others_stand_on_goes_in_the_run_in_which_they_go() -> None:
     with World(SEED) as world:
         account = world.account

@@ -51,6 +51,9 @@ def test_every_event_type_ends_as_the_right_entity_and_a_resync_finds_nothing(st
         asked = count_requests(stage.pagerduty, "GET", "/incidents/{id}")
         asked += count_requests(stage.pagerduty, "GET", "/services/{id}")
         assert asked < counts["delivered"] <= received
+        writer = 'group="pagerport.writer",partition="{}",service="writer",topic="port.entities"'
+        lags = [metrics[f"pagerport_consumer_lag_records{{{writer.format(one)}}}"] for one in range(6)]
+        assert lags == [0.0] * 6
         run.resync_finds_nothing()
 
 

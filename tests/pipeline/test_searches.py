@@ -107,6 +107,31 @@ def test_entities_that_are_found_by_a_later_kind_are_there_whatever_the_mapping_
     assert [one["relations"]["service"] for one in stage.catalog()["tag"].values()] == [service] * 3
 
 
+def test_relation_finds_what_the_same_objects_make(stage: Stage) -> None:
+    tags = """
+  - kind: services
+    selector:
+      query: "true"
+    port:
+      entity:
+        mappings:
+          identifier: '"of-" + .id'
+          blueprint: '"tag"'
+          relations:
+            service:
+              combinator: '"and"'
+              rules:
+                - property: '"name"'
+                  operator: '"="'
+                  value: .name
+"""
+    ended = stage.run("sync", "--mapping", stage.mapping(f"resources:{tags}{SERVICES}"), "--json")
+    assert (ended.code, ended.result["failures"]) == (0, []), ended.out
+    assert {
+        identifier: one["relations"]["service"] for identifier, one in stage.catalog()["tag"].items()
+    } == {f"of-{identifier}": identifier for identifier in stage.catalog()["service"]}
+
+
 def test_search_that_finds_none_or_several_is_named_and_costs_only_itself(stage: Stage) -> None:
     none = FOUND.format(kind="tags", query='.label == "pci"', by="name", value=".label")
     several = FOUND.format(kind="tags", query='.label == "tier-1"', by="tier", value="'\"low\"'")

@@ -29,7 +29,8 @@ from shared.mapping_file import parse_mapping
 from shared.mapping_follower import MappingFollower
 from shared.pagerduty.client import PagerDutyClient
 from shared.port.client import PortClient
-from shared.port.transport import Credentials, PortTransport
+from shared.port.token import Credentials
+from shared.port.transport import PortTransport
 from shared.runs_topic import RunRecords
 from shared.runtime import Consumer
 from simulators.pagerduty.account import Sizes, generate_account

@@ -15,7 +15,8 @@ from shared.http.waits import WaitLedger
 from shared.port.client import PortClient
 from shared.port.datasource import user_agent
 from shared.port.persistence import Patience
-from shared.port.transport import Credentials, PortTransport
+from shared.port.token import Credentials
+from shared.port.transport import PortTransport
 from simulators.port.app import DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, PortSimulator, create_app
 
 IDENTIFIER = "my-pagerduty"

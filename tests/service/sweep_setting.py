@@ -105,6 +105,7 @@ class World:
     mode: SweepMode = SweepMode.ON
     version: int = 0
     adopts_peer: bool = False
+    run_ids: str = "run-{:03}"
     relists: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     on_publish: Callable[[], object] = lambda: None
@@ -245,7 +246,7 @@ class World:
         self.version += 1
         self.relists.clear()
         self.asked.clear()
-        return f"run-{self.version:03}"
+        return self.run_ids.format(self.version)
 
     def _conductor(self, run_id: str) -> Conductor:
         async def publish(records: Sequence[NewRecord]) -> None:

@@ -432,7 +432,7 @@ async def test_enrichment_that_fails_for_long_is_given_up_although_nothing_else_
     listed = await run.one(wanted)
     assert omitted(listed) == dict.fromkeys(listed.rows, (key,))
     assert (listed.result.state, listed.result.fetched) == (KindState.COMPLETE, 3)
-    assert "failed 8 times, at last HTTP 503" in listed.result.warnings[0]
+    assert "failed 9 times, at last HTTP 503" in listed.result.warnings[0]
     assert run.bench.time.seconds < 300
 
 

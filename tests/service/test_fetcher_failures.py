@@ -194,7 +194,7 @@ async def test_failing_page_is_given_up_when_others_go_through() -> None:
     bench.script({"match": {"path": "/users", "query": {"offset": "100"}}, "action": {"status": 502}})
     listed = await bench.list("users")
     assert (listed.result.state, listed.result.fetched) == (KindState.FAILED, 300)
-    assert listed.result.reason == "GET /users: failed 8 times, at last HTTP 502: Bad Gateway"
+    assert listed.result.reason == "GET /users: failed 9 times, at last HTTP 502: Bad Gateway"
 
 
 async def test_nothing_going_through_ends_after_the_stall_timeout_and_names_the_host() -> None:

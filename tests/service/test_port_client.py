@@ -10,9 +10,9 @@ import pytest
 
 from schemas.run import Wait
 from shared.errors import ConfigurationError, FatalError, RetryableError
+from shared.port.call import LeavingError
 from shared.port.datasource import user_agent
 from shared.port.persistence import Patience
-from shared.port.transport import LeavingError
 from tests.service.port_setting import IDENTIFIER, port_setting
 
 TOKEN_ROUTE = "/v1/auth/access_token"

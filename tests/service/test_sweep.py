@@ -10,7 +10,7 @@ from schemas.headers import Operation, Origin, RecordHeaders
 from schemas.outcome import Count
 from schemas.run import RunResult, RunState
 from schemas.run_sweep import BlueprintSweep, KeepReason, Kept, SweepMode
-from services.fetcher.sweep import course, sweeping
+from services.fetcher.sweep import course
 from tests.service.sweep_setting import World, entry, user, users, world
 
 Json = Any
@@ -521,14 +521,14 @@ async def test_deletes_that_are_off_look_at_nothing() -> None:
         assert result.state is RunState.COMPLETED
 
 
-async def test_nothing_is_deleted_where_port_does_not_tell_its_time() -> None:
+async def test_our_own_time_is_taken_where_port_does_not_tell_its_own() -> None:
     async with world({"users": users(range(10))}, sends_date=False) as one:
         await one.run(USERS)
         one.delete("users", "PU0003")
         result = await one.run(USERS)
-        assert one.held("user") == ALL
-        assert result.state is RunState.COMPLETED_WITH_FAILURES
-        assert result.warnings == [f"deletes: {sweeping.NO_PORT_TIME}"]
+        assert (account_of(result).deleted_identifiers, one.held("user")) == (["PU0003"], ALL - {"PU0003"})
+        assert result.port_started_at == result.started_at.replace(microsecond=0)
+        assert result.state is RunState.COMPLETED
 
 
 async def test_blueprint_that_port_does_not_let_us_search_keeps_everything() -> None:

@@ -208,6 +208,8 @@ async def test_mapping_that_fails_is_a_letter_and_the_other_mappings_go_on() -> 
     assert outcome is not None
     assert dict(outcome.counts) == {"failed": 1, "emitted": 1}
     assert (letter.kind, letter.object_id, letter.stage) == ("incidents", "Q1", "mapper")
+    # The fetcher reads the same event: the two letters of one record must not take each other's place.
+    assert letter.key() == b"0/0/event-mapper"
     assert [(str(failure.reason), failure.detail) for failure in letter.failures] == [
         (
             "selector_error",

@@ -81,6 +81,24 @@ def test_body_that_says_nothing_means_try_again(data: dict[str, Any] | None) -> 
     assert fates(Answer(200, data), 2) == [Fate.RETRY, Fate.RETRY]
 
 
+UNNUMBERED = {"created": True, "identifier": "x"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "written"),
+    [
+        (Answer(200, {"entities": [UNNUMBERED, UNNUMBERED]}), True),
+        (Answer(207, body([UNNUMBERED, UNNUMBERED], [])), True),
+        (Answer(200, {"ok": True}), False),
+        (Answer(200, {"ok": False, "entities": [UNNUMBERED, UNNUMBERED]}), False),
+        (Answer(200, body([UNNUMBERED], [])), False),
+        (Answer(207, body([UNNUMBERED, UNNUMBERED], [{"message": "why"}])), False),
+    ],
+)
+def test_answer_that_numbers_no_entity_counts_where_it_is_well_for_all(answer: Answer, written: bool) -> None:
+    assert fates(answer, 2) == [Fate.WRITTEN if written else Fate.RETRY] * 2
+
+
 @pytest.mark.parametrize(
     ("answer", "fate"),
     [

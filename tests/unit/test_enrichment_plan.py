@@ -73,6 +73,35 @@ def test_key_that_is_switched_off_or_not_of_the_kind_is_not_added(
 
 
 @pytest.mark.parametrize(
+    ("kind", "expression", "keys"),
+    [
+        ("services", "tojson", (SERVICE_ONCALLS, ANALYTICS)),
+        ("services", ".", (SERVICE_ONCALLS, ANALYTICS)),
+        ("services", "{name, rest: del(.name)}", (SERVICE_ONCALLS, ANALYTICS)),
+        ("services", ".integrations", ()),
+        ("incidents", ".", ()),
+        ("schedules", ".", (USER_EMAIL,)),
+        ("schedules", ".users", (USER_EMAIL,)),
+        ("schedules", "[.users[].summary]", ()),
+        ("escalation_policies", "with_entries(.value |= tostring)", (POLICY_ONCALLS,)),
+        ("escalation_policies", ".escalation_rules", ()),
+    ],
+)
+def test_key_is_added_where_all_of_that_is_taken_in_which_it_stands(
+    kind: str, expression: str, keys: tuple[str, ...]
+) -> None:
+    assert read(kind, expression) == keys
+
+
+def test_item_taken_whole_has_the_keys_of_an_item() -> None:
+    made = entry("schedules", ".item")
+    made["port"]["itemsToParse"] = ".users"
+    assert read_enrichment(Resource.model_validate(made)).keys == (USER_EMAIL,)
+    made["port"]["entity"]["mappings"]["properties"]["it"] = ".item.summary"
+    assert read_enrichment(Resource.model_validate(made)).keys == ()
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"selector": {"query": ".__analytics != null"}},

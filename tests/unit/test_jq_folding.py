@@ -5,7 +5,7 @@ import json
 import pytest
 
 from shared.jq_engine import ExpressionError, LibjqEngine, runnable_text
-from shared.jq_folding import unfolded
+from shared.jq_folding import as_written, unfolded
 from shared.jq_parser import parse
 
 
@@ -23,6 +23,7 @@ from shared.jq_parser import parse
 )
 def test_a_text_that_is_repeated_very_often_is_no_constant(text: str, runs: str) -> None:
     assert runnable_text(text) == runs
+    assert as_written(runs) == text.replace("'", '"')
 
 
 @pytest.mark.parametrize(

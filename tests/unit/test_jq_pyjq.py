@@ -1,6 +1,8 @@
 """Proves the second engine, jq 1.5, where it is installed, and what the setting says where it is not."""
 
 import json
+import os
+import sys
 from typing import Any
 
 import pytest
@@ -24,7 +26,11 @@ except ConfigurationError:
 else:
     IS_INSTALLED = True
 
-installed = pytest.mark.skipif(not IS_INSTALLED, reason="pyjq has no wheels and is not installed here")
+installed = pytest.mark.skipif(
+    not IS_INSTALLED and os.environ.get("PAGERPORT_REQUIRE_PYJQ") != "1",
+    reason="pyjq has no wheels and is not installed here",
+)
+"""CI has built it and sets the variable: there they run, or fail."""
 
 
 @pytest.fixture(name="engine")
@@ -32,8 +38,9 @@ def pyjq_engine() -> Engine:
     return open_engine(JqEngine.PYJQ)
 
 
-@pytest.mark.skipif(IS_INSTALLED, reason="it is installed")
 def test_an_engine_that_is_not_installed_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if it were not there, where it is.
+    monkeypatch.setitem(sys.modules, "_pyjq", None)
     says = r"OCEAN__MAPPER__ENGINE: 'pyjq' is not installed; unset it, .*\(docs/mapping-engine.md\)"
     monkeypatch.setenv("OCEAN__MAPPER__ENGINE", "pyjq")
 

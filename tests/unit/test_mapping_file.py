@@ -70,9 +70,12 @@ def test_a_sound_mapping_has_no_problem_and_knows_its_places() -> None:
     assert check_mapping(loaded) == []
     assert require_sound(loaded) == []
     assert loaded.config.resources[0].port.entity.mappings.identifier == ".id"
-    assert loaded.places["resources[0].kind"] == Place(2, 11, 2, 11)
-    assert loaded.places["resources[0].port.entity.mappings.blueprint"] == Place(13, 22, 13, 23)
-    assert loaded.places["resources[0].port.entity.mappings.properties.note"] == Place(16, 19, 17, 15)
+    assert loaded.places["resources[0].kind"] == Place(2, 11, "incidents", "incidents")
+    blueprint = loaded.places["resources[0].port.entity.mappings.blueprint"]
+    assert blueprint == Place(13, 22, "'\"pagerdutyIncident\"'", '"pagerdutyIncident"')
+    assert blueprint.inside(1, 1) == (13, 23)
+    note = loaded.places["resources[0].port.entity.mappings.properties.note"]
+    assert (note.line, note.column, note.inside(2, 3)) == (16, 19, (18, 17))
 
 
 def test_json_with_tabs_and_surrogate_pairs_is_read(tmp_path: Path) -> None:
@@ -93,7 +96,7 @@ def test_a_list_of_entries_is_read_as_resources_with_its_own_places() -> None:
     loaded = parse_mapping(ENTRY, "m.yaml")
 
     assert [resource.kind for resource in loaded.config.resources] == ["services"]
-    assert loaded.places["resources[0].kind"] == Place(1, 9, 1, 9)
+    assert loaded.places["resources[0].kind"] == Place(1, 9, "services", "services")
 
 
 @pytest.mark.parametrize("root", ["", "mappings:\n", "webhookMappings:\n"])
@@ -129,6 +132,43 @@ def test_the_webhook_format_is_read_with_and_without_root(root: str) -> None:
 )
 def test_what_is_no_mapping_is_refused_with_place_and_next_step(text: str, says: list[str]) -> None:
     assert refusal(text) == says
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "step"),
+    [
+        ("a: def f: 1; f", "1:9", "put quotes around a text that has `: ` in it"),
+        ("a: @base64", "1:4", "put quotes around the text"),
+        ("\ta: 1", "1:1", "indent with spaces"),
+        (
+            'a: test("\\d")\nb: "\\d"',
+            "2:6",
+            "in double quotes write the backslash twice, or take single quotes",
+        ),
+        ("a: [.b, .c[]]", "1:11", "put quotes around a text that begins with `[` or `{`"),
+        (
+            'a: "x" + .b',
+            "1:8",
+            "a text in quotes ends before it: put the whole into other quotes, or below a `|`",
+        ),
+        (
+            'a: "x" | .b',
+            "1:10",
+            "a text in quotes ends before it: put the whole into other quotes, or below a `|`",
+        ),
+        (
+            "a: 'it's'",
+            "1:8",
+            "a text in quotes ends before it: put the whole into other quotes, or below a `|`",
+        ),
+        ("a: *x", "1:4", "correct it there"),
+    ],
+)
+def test_slips_of_quoting_are_told_with_what_to_do(text: str, place: str, step: str) -> None:
+    (line,) = refusal(text)
+
+    assert line.startswith(f"m.yaml:{place}: not YAML: ")
+    assert line.rpartition("; ")[2] == step
 
 
 def test_a_bomb_of_aliases_is_refused() -> None:
@@ -199,6 +239,7 @@ webhookMappings:
         parse_mapping(text, "m.yaml")
 
     m = "resources[0].port.entity.mappings"
+    no_function = "x is no JQ function; a fixed text is written in two sets of quotes: '\"x\"'"
     assert [f"{one.severity} {line_of('m', one)}" for one in raised.value.problems] == [
         "error m:1:31: createMissingRelatedEntities: must be true or false",
         "error m:5:28: resources[0].selector.analyticsMonthsPeriod: must be at least 1",
@@ -209,9 +250,78 @@ webhookMappings:
         "error m:14:9: the key 'blueprint' is there twice, first in line 13; remove one",
         f"warning m:16:42: {m}.relations.r.ruls: unknown key, ignored; did you mean `rules`?",
         f"error m:16:64: {m}.relations.r.rules[0].propery: unknown key; did you mean `property`?",
+        f"error m:16:77: {m}.relations.r.rules[0].operator: {no_function}",
+        f"error m:16:87: {m}.relations.r.rules[0].value: {no_function}",
         "error m:19:14: webhookMappings[0].operation: must be 'create' or 'delete'",
+        "warning m:20:30: webhookMappings[0].entity.identifier: PagerDuty documents no id of body: "
+        "it is null",
     ]
-    assert str(raised.value).count("\n") == 6
+    assert str(raised.value).count("\n") == 8
+
+
+def test_expressions_are_judged_beside_what_has_not_its_form() -> None:
+    text = """\
+resources:
+- kind: Incident
+  selector: {apiQueryParams: {foo: 1}, query: .status ==}
+  port:
+    itemsToParseTopLevelTransform: maybe
+    entity:
+      mappings:
+        identifier: [.id]
+        blueprint: pagerdutyIncident
+        properties:
+          status: {a: .b}
+          kind: [.x]
+          note: .foo | bar
+        relations:
+          team: {combinator: '"and"', rules: [3, {property: '"a"', operator: '"="', value: .x |}]}
+          owner: {combinator: '"or"', rules: []}
+- just text
+- kind: services
+  selector: {apiQueryParams: {foo: 1}, query: yes}
+  port: {entity: {mappings: {identifier: .id, blueprint: '"s"', title: .nme}}}
+- kind: service
+  port: {entity: }
+webhookMappings:
+- blueprint: {s: 1}
+  operation: {type: remove}
+  entity: {identifier: .body.event.data.id, title: .body |}
+- entity: 7
+"""
+
+    with pytest.raises(MappingRefusedError) as raised:
+        parse_mapping(text, "m.yaml")
+
+    first = "resources[0].port.entity.mappings"
+    incomplete = "does not compile: the expression is not complete (syntax error)"
+    assert [f"{one.severity} {line_of('m', one)}".split(";")[0] for one in raised.value.problems] == [
+        "error m:2:9: resources[0].kind: must be a kind as PagerDuty writes it: lower case, digits, "
+        "`_`, `/`, `-`",
+        f"error m:3:57: resources[0].selector.query: {incomplete}",
+        "error m:5:36: resources[0].port.itemsToParseTopLevelTransform: must be true or false",
+        f"error m:8:21: {first}.identifier: must be text (a JQ expression)",
+        f"error m:9:20: {first}.blueprint: pagerdutyIncident is no JQ function",
+        f"error m:11:19: {first}.properties.status: must be text (a JQ expression)",
+        f"error m:12:17: {first}.properties.kind: must be text (a JQ expression)",
+        f"error m:13:24: {first}.properties.note: does not compile: bar/0 is not defined",
+        f"error m:15:47: {first}.relations.team.rules[0]: must be keys with values",
+        f"error m:15:96: {first}.relations.team.rules[1].value: {incomplete}",
+        f"error m:16:46: {first}.relations.owner.rules: must not be empty",
+        "error m:17:3: resources[1]: must be keys with values",
+        "error m:19:36: resources[2].selector.apiQueryParams.foo: is not a parameter of PagerDuty's list "
+        "of services",
+        "warning m:19:47: resources[2].selector.query: YAML reads plain yes as true or false",
+        "warning m:20:73: resources[2].port.entity.mappings.title: PagerDuty documents no nme of services: "
+        "it is null",
+        "error m:21:9: resources[3].kind: 'service' is not a kind PagerDuty lists",
+        "error m:22:17: resources[3].port.entity: must be keys with values",
+        "error m:24:14: webhookMappings[0].blueprint: must be text (no JQ)",
+        "error m:25:21: webhookMappings[0].operation.type: must be 'create' or 'delete'",
+        f"error m:26:59: webhookMappings[0].entity.title: {incomplete}",
+        "error m:27:3: webhookMappings[1].blueprint: is missing",
+        "error m:27:11: webhookMappings[1].entity: must be keys with values",
+    ]
 
 
 def test_a_key_twice_is_reported_beside_the_other_mistakes() -> None:
@@ -341,7 +451,7 @@ M = "resources[0].port.entity.mappings"
         ),
         (
             changed('query: "true"', "query: '.status // \"x\"\n    | ('"),
-            "error m.yaml:4:14: resources[0].selector.query: does not compile: the expression is not comp",
+            "error m.yaml:5:8: resources[0].selector.query: does not compile: the expression is not comp",
         ),
         (
             changed('query: "true"', "query: '\"true\"'"),

@@ -70,6 +70,12 @@ def test_outcome_of_an_older_run_or_of_none_is_counted_nowhere(uncounted: Outcom
     assert added(outcome(mapped=5), uncounted) == added(outcome(mapped=5))
 
 
+@pytest.mark.parametrize("foreign", ["\ufffd", "zzz", "9" * 20, "run-1"])
+def test_run_id_that_cannot_be_ours_never_stands_in_the_way_of_one_that_is(foreign: str) -> None:
+    of_foreign = outcome(foreign, failed=1)
+    assert added(of_foreign, outcome(mapped=5), of_foreign) == added(outcome(mapped=5))
+
+
 def test_copy_leaves_the_original_alone() -> None:
     first = Outcome("", "", {}, LiveDelete("app", 9))
     progress = added(outcome(mapped=5), first)

@@ -51,6 +51,21 @@ def test_failures_are_said_before_lost_values() -> None:
     assert last.startswith("run r completed with failures")
 
 
+def test_what_nobody_counted_is_told_apart_from_what_an_early_end_left() -> None:
+    def of(state: RunState) -> str:
+        out = io.StringIO()
+        result = RunResult(run_id="r", started_at=AT, ended_at=AT, state=state, unmapped=2, unsettled=1)
+        print_report(Console(file=out, width=200), result)
+        return next(line for line in out.getvalue().splitlines() if line.startswith("not "))
+
+    counts = "2 objects read but not mapped, 1 changes neither written nor refused"
+    assert of(RunState.FAILED) == f"not finished: {counts}"
+    assert of(RunState.COMPLETED_WITH_FAILURES) == (
+        f"not accounted for: {counts}; records that pagerport did not send may have spoiled the counts of "
+        "mapper or writer"
+    )
+
+
 def test_each_kind_tells_what_was_lost_apart_from_what_changed_in_form() -> None:
     lines = report_of(kind({Count.OMITTED: 3}, {Count.DROPPED: 2, Count.COERCED: 4}))
     assert [line for line in lines if line.startswith("kind0: ")] == [

@@ -20,6 +20,7 @@ from services.fetcher.run_counts import (
     add_listing_failures,
     count_failures,
     count_onward,
+    count_unfinished,
     final_state,
     merge_listings,
     note_lost,
@@ -145,6 +146,19 @@ def test_green_means_every_kind_complete_and_nothing_failed(
 ) -> None:
     result = run_result(kinds={"incidents": {"state": state}}, failure_count=failures)
     assert final_state(result) is want
+
+
+@pytest.mark.parametrize("uncounted", [{"unmapped": 1}, {"unsettled": 1}])
+def test_run_of_which_something_was_never_counted_is_not_green(uncounted: dict[str, int]) -> None:
+    result = run_result(kinds={"incidents": {"state": KindState.COMPLETE}}, **uncounted)
+    assert final_state(result) is RunState.COMPLETED_WITH_FAILURES
+
+
+def test_what_one_kind_lacks_another_does_not_make_up_for() -> None:
+    lacking = KindResult(fetched=5, mapper={Count.MAPPED: 3, Count.EMITTED: 3}, writer={Count.WRITTEN: 2})
+    # Objects that the sweep asked for are mapped and were not listed.
+    more = KindResult(fetched=1, mapper={Count.MAPPED: 9, Count.EMITTED: 9}, writer={Count.WRITTEN: 99})
+    assert count_unfinished({"users": lacking, "teams": more}) == (2, 1)
 
 
 def test_requests_of_a_run_are_those_since_its_start_and_of_its_earlier_attempts() -> None:

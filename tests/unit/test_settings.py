@@ -265,13 +265,45 @@ def test_table_describes_every_setting_and_default_values_are_accepted_as_given(
     assert again == rows
 
 
-def test_webhook_secrets_are_split_for_a_rotation() -> None:
-    settings = Settings.model_validate({"integration": {"config": {"webhookSecret": "one1,,two2"}}})
+@pytest.mark.parametrize("given", ["one1,two2", "one1, two2", " one1 ,\ttwo2\n"])
+def test_webhook_secrets_and_tokens_are_split_and_trimmed_for_a_rotation(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("OCEAN__INTEGRATION__CONFIG__WEBHOOK_SECRET", given)
+    monkeypatch.setenv("OCEAN__INTEGRATION__CONFIG__WEBHOOK_TOKEN", given)
+    config = load_settings().integration.config
 
-    assert settings.integration.config.webhook_secrets == (SecretStr("one1"), SecretStr("two2"))
+    assert config.webhook_secrets == config.webhook_tokens == (SecretStr("one1"), SecretStr("two2"))
 
 
-@pytest.mark.parametrize("listener", ["KAFKA", '{"type":"WEBHOOK","appHost":"https://a.example"}'])
+@pytest.mark.parametrize("name", ["WEBHOOK_SECRET", "WEBHOOK_TOKEN"])
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("one1,,two2", "has nothing between two commas, or before or behind one; take the comma out"),
+        ("one1, ,two2", "has nothing between two commas, or before or behind one; take the comma out"),
+        ("one1,", "has nothing between two commas, or before or behind one; take the comma out"),
+        ("one1,t wo", "holds a space, a line break or a character that is not ASCII; copy it again"),
+        ("one1,'two2'", "is wrapped in quotes; give it without them"),
+    ],
+)
+def test_part_of_several_secrets_that_cannot_be_is_a_clear_error(
+    monkeypatch: pytest.MonkeyPatch, name: str, given: str, says: str
+) -> None:
+    monkeypatch.setenv(f"OCEAN__INTEGRATION__CONFIG__{name}", given)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert str(caught.value) == f"OCEAN__INTEGRATION__CONFIG__{name}: {says}"
+
+
+def test_blank_webhook_secret_is_none() -> None:
+    settings = Settings.model_validate({"integration": {"config": {"webhookSecret": "  "}}})
+    assert settings.integration.config.webhook_secrets == ()
+
+
+@pytest.mark.parametrize(
+    "listener", ["KAFKA", '{"type":"WEBHOOK","appHost":"https://a.example"}', '{"type":"WEBHOOKS_ONLY"}']
+)
 def test_event_listeners_of_the_peer_are_accepted_with_one_warning(
     monkeypatch: pytest.MonkeyPatch, listener: str
 ) -> None:
@@ -279,6 +311,23 @@ def test_event_listeners_of_the_peer_are_accepted_with_one_warning(
     warnings = load_settings(None).warnings
     assert [text.split(":")[0] for text in warnings] == ["OCEAN__EVENT_LISTENER"]
     assert "run as POLLING" in warnings[0]
+
+
+def test_what_is_ignored_but_was_wished_for_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCEAN__SSL__PORT__VERIFY", "False")
+    monkeypatch.setenv("OCEAN__SSL__THIRD_PARTY__VERIFY", "true")
+    monkeypatch.setenv("OCEAN__OAUTH_ACCESS_TOKEN_FILE_PATH", "/var/run/token")
+    assert load_settings(None).warnings == (
+        "OCEAN__SSL__PORT__VERIFY: is ignored, certificates are always verified; name those to trust in "
+        "OCEAN__HTTP__CA_FILE",
+        "OCEAN__OAUTH_ACCESS_TOKEN_FILE_PATH: is ignored; the token is that of "
+        "OCEAN__INTEGRATION__CONFIG__TOKEN",
+    )
+
+
+def test_identifier_keeps_its_case_for_port_tells_them_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCEAN__INTEGRATION__IDENTIFIER", " My-PagerDuty ")
+    assert load_settings(None).integration.identifier == "My-PagerDuty"
 
 
 def test_unknown_event_listener_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

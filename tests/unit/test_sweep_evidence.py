@@ -80,7 +80,7 @@ def test_only_proposals_of_this_run_speak_against_an_entity(
     said = read_statement(record(change("delete", reason="selector"), origin=origin, run_id=run_id), RUN)
     assert (said is not None) is counts
     if said is not None:
-        assert (said.said, said.reason, said.is_of_run) == (Said.DISOWNS, "selector", True)
+        assert (said.said, said.reason) == (Said.DISOWNS, "selector")
 
 
 def test_proposal_of_an_object_that_the_sweep_asked_for_counts_without_a_run_id() -> None:
@@ -128,8 +128,8 @@ def scratch() -> Iterator[Scratch]:
     one.close()
 
 
-def makes(object_id: str = "O1", *, of_run: bool = True) -> Statement:
-    return Statement(key=b"user/U1", said=Said.MAKES, topic=TOPIC, object_id=object_id, is_of_run=of_run)
+def makes(object_id: str = "O1") -> Statement:
+    return Statement(key=b"user/U1", said=Said.MAKES, topic=TOPIC, object_id=object_id)
 
 
 def disowns(object_id: str = "O1") -> Statement:
@@ -155,8 +155,7 @@ U1 = Owned(identifier="U1", updated_at=None, created_at=None)
         ([], Evidence(claim=Claim.NONE)),
         ([makes()], MADE),
         ([disowns()], Evidence(claim=Claim.PROPOSED, object_id="O1")),
-        ([makes(), disowns()], Evidence(claim=Claim.PROPOSED, object_id="O1", was_rewritten=True)),
-        ([makes(of_run=False), disowns()], Evidence(claim=Claim.PROPOSED, object_id="O1")),
+        ([makes(), disowns()], Evidence(claim=Claim.PROPOSED, object_id="O1")),
         ([disowns(), makes()], MADE),
         ([makes("O2"), disowns("O1")], MADE),
         ([disowns("O1"), disowns("U1")], Evidence(claim=Claim.PROPOSED, object_id="U1")),

@@ -9,7 +9,6 @@ from schemas.run_sweep import BlueprintSweep, KeepReason, Kept
 from services.fetcher.sweep.fate import NO_CANDIDATE, Fate, add_fate, held_back, settle
 from services.fetcher.sweep.interface import Existence
 from services.fetcher.sweep.judgement import (
-    TICK,
     AskFirst,
     Claim,
     Evidence,
@@ -39,7 +38,7 @@ FAILED = KeepReason.FAILED_OBJECTS
     ("evidence", "standing", "judgement"),
     [
         (Evidence(claim=Claim.MADE), PLAIN, NoCandidate.MADE),
-        (Evidence(claim=Claim.MADE, was_rewritten=True), BY_ID, NoCandidate.MADE),
+        (Evidence(claim=Claim.MADE), BY_ID, NoCandidate.MADE),
         # Absent.
         (ABSENT, PLAIN, ProveFirst(BEGAN)),
         (ABSENT, BY_ID, AskFirst(BEGAN)),
@@ -71,12 +70,6 @@ def test_what_is_known_of_an_entity_decides(
 @pytest.mark.parametrize("evidence", [ABSENT, PROPOSED])
 def test_entity_updated_since_the_run_began_stays(updated_at: datetime | None, evidence: Evidence) -> None:
     assert judge(replace(ENTITY, updated_at=updated_at), evidence, BY_ID) == Keep(KeepReason.UPDATED)
-
-
-def test_what_the_run_itself_wrote_again_goes_unless_it_is_updated_once_more() -> None:
-    evidence = replace(PROPOSED, was_rewritten=True)
-    assert judge(replace(ENTITY, updated_at=SINCE), evidence, BY_ID) == Go(SINCE + TICK)
-    assert judge(ENTITY, evidence, BY_ID) == Go(BEGAN)
 
 
 A_GO = Fate(goes_unless=BEGAN)

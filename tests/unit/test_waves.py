@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.mapping import MappingFile
-from services.fetcher.waves import plan_waves, searching_entries
+from services.fetcher.waves import plan_waves, relating_entries, searching_entries
 from shared.sources import plan_sources
 
 Json = Any
@@ -22,7 +22,12 @@ def entry(kind: str, **mappings: Json) -> Json:
 def waves_of(*entries: Json, create_missing: bool) -> list[list[str]]:
     config = MappingFile.model_validate({"resources": list(entries)})
     sources = plan_sources(config, now=NOW)
-    waves = plan_waves(sources, create_missing=create_missing, searching=searching_entries(config))
+    waves = plan_waves(
+        sources,
+        create_missing=create_missing,
+        searching=searching_entries(config),
+        relating=relating_entries(config),
+    )
     return [[source.kind for source in wave] for wave in waves]
 
 
@@ -37,7 +42,7 @@ def test_entries_that_find_entities_by_a_query_are_known() -> None:
             ]
         }
     )
-    assert searching_entries(config) == {1, 2}
+    assert (searching_entries(config), relating_entries(config)) == ({1, 2}, {2})
 
 
 def test_without_a_search_all_sources_are_one_wave_where_port_makes_placeholders() -> None:
@@ -50,10 +55,21 @@ def test_sources_that_search_come_last_in_the_order_of_the_mapping() -> None:
         entry("services"),
         entry("tags", identifier=QUERY),
         entry("teams"),
-        entry("services", relations={"of": QUERY}),
+        entry("services", identifier=QUERY),
         entry("vendors"),
     ]
     assert waves_of(*kinds, create_missing=True) == [["teams", "vendors"], ["tags"], ["services"]]
+
+
+def test_source_that_makes_what_a_relation_may_look_for_is_listed_before_the_searches_too() -> None:
+    plain = [entry("services"), entry("tags", relations={"of": QUERY})]
+    mixed = [*plain, entry("services", identifier=QUERY), entry("vendors")]
+    assert waves_of(*plain, create_missing=True) == [["services"], ["tags"]]
+    assert waves_of(*mixed, create_missing=True) == [["services", "vendors"], ["tags"], ["services"]]
+    assert waves_of(*mixed, create_missing=False) == [["services"], ["vendors"], ["tags"], ["services"]]
+    late = [entry("incidents"), entry("incidents", relations={"of": QUERY})]
+    assert waves_of(*late, create_missing=True) == [["incidents"]] * 2
+    assert waves_of(*late, create_missing=False) == [["incidents"]] * 2
 
 
 @pytest.mark.parametrize("relations", [{}, {"of": QUERY}], ids=["plain", "searching"])

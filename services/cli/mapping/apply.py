@@ -77,10 +77,10 @@ async def _of_objects(
     from datetime import UTC, datetime
 
     from services.cli.mapping.inputs import read_objects
-    from services.cli.mapping.trial import TIMEOUT_S, TrialMapper, TrialObject
-    from services.mapper.pool import WorkerPool
+    from services.cli.mapping.trial import TrialMapper, TrialObject
+    from services.cli.mapping.workers import open_workers
 
-    async with WorkerPool(1, batch_timeout_s=TIMEOUT_S) as pool:
+    async with open_workers() as pool:
         mapper = TrialMapper(loaded.config, pool, now=datetime.now(UTC))
         if given is not None:
             objects = read_objects(given, kind)
@@ -101,10 +101,9 @@ async def _of_objects(
 async def _of_events(loaded: "LoadedMapping", given: Path, *, as_json: bool) -> "Sequence[Trial]":
     from services.cli.mapping.event_trial import EventTrialMapper, event_from
     from services.cli.mapping.inputs import read_documents
-    from services.cli.mapping.trial import TIMEOUT_S
-    from services.mapper.pool import WorkerPool
+    from services.cli.mapping.workers import open_workers
 
-    async with WorkerPool(1, batch_timeout_s=TIMEOUT_S) as pool:
+    async with open_workers() as pool:
         mapper = EventTrialMapper(loaded.config, pool)
         trials = await mapper.run([event_from(one) for one in read_documents(given)])
         _show(trials, lambda _, index: mapper.texts(index), "webhookMappings", as_json=as_json)

@@ -10,6 +10,7 @@ from rich.text import Text
 from services.cli.layout import Cell, Column, Sheet, print_sheet
 from services.cli.mapping.trial import EntryVerdict, Trial, TrialEntity
 from services.mapper.evaluate import Omission
+from shared.jq_folding import as_written
 
 Json = Any
 Texts = Callable[[Trial, int], Mapping[str, str]]
@@ -143,7 +144,7 @@ def _rows(trial: Trial, entity: TrialEntity, texts: Texts, root: str) -> Iterato
 
 
 def _flat(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(as_written(text).split())
 
 
 def _line(console: Console, text: Text) -> None:

@@ -10,7 +10,8 @@ from services.cli.mapping.cases import Case, LoadedCases, load_cases
 from services.cli.mapping.event_trial import EventTrialMapper, event_from
 from services.cli.mapping.inputs import body_of, read_documents
 from services.cli.mapping.judging import Difference, judge
-from services.cli.mapping.trial import TIMEOUT_S, Trial, TrialMapper, TrialObject, grouped
+from services.cli.mapping.trial import Trial, TrialMapper, TrialObject, grouped
+from services.cli.mapping.workers import open_workers
 from services.mapper.pool import WorkerPool
 from shared.errors import ConfigurationError
 from shared.mapping_file import load_mapping, require_sound
@@ -55,7 +56,7 @@ async def run_files(files: Sequence[Path], mapping: Path | None) -> list[CaseRes
     """
     loaded = [load_cases(file) for file in files]
     results: list[CaseResult] = []
-    async with WorkerPool(1, batch_timeout_s=TIMEOUT_S) as pool:
+    async with open_workers() as pool:
         for one in loaded:
             results += await _run_file(one, one.mapping(mapping), pool)
     return results

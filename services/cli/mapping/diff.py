@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.log_option import LOG
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
     from contextlib import AbstractAsyncContextManager
@@ -28,12 +30,7 @@ def diff(
         Path | None,
         typer.Option("--input", help="JSON file with objects; - is stdin.", show_default=False),
     ] = None,
-    log: Annotated[
-        Path | None,
-        typer.Option(
-            "--log", help="Log file with objects. Default: that of the settings.", show_default=False
-        ),
-    ] = None,
+    log: Annotated[Path | None, LOG] = None,
     kind: Annotated[
         list[str] | None,
         typer.Option(
@@ -84,15 +81,15 @@ async def compare_files(
     """Compare object by object; return what could not be compared."""
     from datetime import UTC, datetime
 
-    from services.cli.mapping.trial import TIMEOUT_S, TrialMapper
-    from services.mapper.pool import WorkerPool
+    from services.cli.mapping.trial import TrialMapper
+    from services.cli.mapping.workers import open_workers
 
     mappings = [_sound(path) for path in (old, new)]
     at = datetime.now(UTC)
     # A pool each: one that is asked for two plans in turn compiles them in turn.
     async with (
-        WorkerPool(1, batch_timeout_s=TIMEOUT_S) as of_old,
-        WorkerPool(1, batch_timeout_s=TIMEOUT_S) as of_new,
+        open_workers() as of_old,
+        open_workers() as of_new,
         _opened(given, log, kinds) as (batches, topics),
     ):
         before, after = (
@@ -120,8 +117,9 @@ def _opened(
     from contextlib import asynccontextmanager
 
     from services.cli.mapping.inputs import read_objects
-    from services.cli.mapping.log_objects import newest_objects, open_objects, raw_topics
+    from services.cli.mapping.log_objects import newest_objects, raw_topics
     from services.cli.mapping.trial import TrialObject
+    from services.cli.open_log import open_log
 
     async def of_file(file: Path) -> AsyncIterator[list[TrialObject]]:
         objects = read_objects(file, kinds[0] if kinds else "")
@@ -133,7 +131,7 @@ def _opened(
         if given is not None:
             yield of_file(given), None
             return
-        async with open_objects(log) as held:
+        async with open_log(log) as held:
             yield newest_objects(held, kinds), await raw_topics(held)
 
     return opened()

@@ -1,44 +1,16 @@
 """Reads the newest state of every object from the raw topics of a log."""
 
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 from schemas.headers import Operation, RecordHeaders
 from schemas.topics import RAW_PREFIX, raw_topic
 from services.cli.mapping.trial import TrialObject
-from services.cli.open_log import open_log
-from services.cli.start import start
-from shared.errors import ConfigurationError
 from shared.kinds import KINDS
 from shared.log.interface import Log, Record, TopicPartition
-from shared.log.sqlite import SqliteLog
 from shared.topic_scan import scan
 
 _KINDS: Final = {raw_topic(kind): kind for kind in KINDS}
-
-
-@asynccontextmanager
-async def open_objects(file: Path | None) -> AsyncIterator[Log]:
-    """Open the log of a file, or the one that the settings name.
-
-    Raises:
-        ConfigurationError: There is none, or it is no log that we can read.
-        FatalError: Kafka cannot be reached or refuses us.
-    """
-    if file is None:
-        settings = start()
-        if settings.log.file is None and not settings.kafka.servers:
-            raise ConfigurationError("which objects? give --input FILE, or --log FILE with the log of a sync")
-        async with open_log(settings) as held:
-            yield held
-        return
-    log = await SqliteLog.open(file, durable=True, consuming=False)
-    try:
-        yield log
-    finally:
-        await log.close()
 
 
 async def raw_topics(log: Log) -> set[str]:

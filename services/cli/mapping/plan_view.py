@@ -17,6 +17,7 @@ from services.mapper.native import native, native_path
 from services.mapper.plan import build_plan
 from services.mapper.plan_shape import BLUEPRINT, QUERY, EntryPlan
 from services.mapper.webhook_format import plan_webhook_format
+from shared.jq_folding import as_written
 from shared.jq_reads import reads_of
 from shared.jq_text import constant
 from shared.sources import plan_sources
@@ -86,7 +87,7 @@ def print_plan(console: Console, planned: Sequence[PlannedExpression]) -> None:
             one.runs,
             *([_cost(one)] if with_cost else []),
             one.reads,
-            " ".join(one.text.split()),
+            " ".join(as_written(one.text).split()),
         ]
         for one in planned
     ]

@@ -20,8 +20,6 @@ from shared.sources import Source, plan_sources
 
 Json = Any
 
-TIMEOUT_S: Final = 30.0
-"""Patience with the expressions, as the pipeline has it unless it is told otherwise."""
 META: Final = ("title", "icon", "team")
 _APART: Final = "#"
 """Between a topic and the entry that is looked at on its own; no topic's name has it."""

@@ -1,13 +1,10 @@
 """Judges one entity of ours after a run: stays, goes, or must be asked about first; in doubt it stays."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 
 from schemas.run_sweep import KeepReason
-
-TICK = timedelta(milliseconds=1)
-"""Port tells times of update in whole milliseconds."""
 
 
 class Claim(Enum):
@@ -44,13 +41,11 @@ class Evidence:
         claim: What was said of it.
         object_id: Object that proposed its delete; empty: none did.
         is_related: An entity of the run names it as the target of a relation.
-        was_rewritten: The run itself has written it, of a record that a later one of its object overrules.
     """
 
     claim: Claim
     object_id: str = ""
     is_related: bool = False
-    was_rewritten: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +124,9 @@ def judge(entity: Owned, evidence: Evidence, standing: Standing) -> Judgement:
         return Keep(standing.never)
     if evidence.is_related:
         return Keep(KeepReason.RELATED)
-    since = _overruled_from(entity, evidence, standing.began_at)
-    if since is None:
+    since = standing.began_at
+    # An update since then is somebody's last word. Where Port does not tell, there may be one.
+    if entity.updated_at is None or entity.updated_at >= since:
         return Keep(KeepReason.UPDATED)
     if not is_proposed:
         if standing.can_ask:
@@ -139,22 +135,6 @@ def judge(entity: Owned, evidence: Evidence, standing: Standing) -> Judgement:
     if standing.unsettled is None or (standing.is_own_id and evidence.object_id == entity.identifier):
         return Go(since)
     return Keep(standing.unsettled)
-
-
-def _overruled_from(entity: Owned, evidence: Evidence, began_at: datetime) -> datetime | None:
-    """Return the time of update from which on the entity stays; None: it was updated since the run began.
-
-    An update since then is somebody's last word, unless it was the run's own: a replay writes again what an
-    object made before it was deleted. What Port holds now is then what we have seen, and only a later update
-    counts.
-    """
-    if entity.updated_at is None:
-        return None
-    if entity.updated_at < began_at:
-        return began_at
-    if evidence.was_rewritten and evidence.claim is Claim.PROPOSED:
-        return entity.updated_at + TICK
-    return None
 
 
 def is_over_threshold(going: int, owned: int, threshold: float) -> bool:

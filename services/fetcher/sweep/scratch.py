@@ -16,7 +16,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
 CREATE TABLE word (
-  entity INTEGER, object INTEGER, makes INTEGER, rewrites INTEGER,
+  entity INTEGER, object INTEGER, makes INTEGER,
   blueprint TEXT, identifier TEXT, kind TEXT, object_id TEXT, reason TEXT,
   PRIMARY KEY (entity, object)
 ) WITHOUT ROWID;
@@ -26,13 +26,12 @@ CREATE TABLE candidate (
 ) WITHOUT ROWID;
 CREATE TABLE doomed (blueprint TEXT, identifier TEXT, PRIMARY KEY (blueprint, identifier)) WITHOUT ROWID;
 """
-_DISOWNED = "SELECT entity, rewrites, kind, object_id, reason FROM word WHERE makes = 0 AND entity"
+_DISOWNED = "SELECT entity, kind, object_id, reason FROM word WHERE makes = 0 AND entity"
 _SAY = """
-INSERT INTO word VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO word VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET
-  makes = excluded.makes, rewrites = rewrites OR excluded.rewrites, blueprint = excluded.blueprint,
-  identifier = excluded.identifier, kind = excluded.kind, object_id = excluded.object_id,
-  reason = excluded.reason
+  makes = excluded.makes, blueprint = excluded.blueprint, identifier = excluded.identifier,
+  kind = excluded.kind, object_id = excluded.object_id, reason = excluded.reason
 """
 
 
@@ -84,9 +83,9 @@ class Scratch:
         """Return what is known of entities of a blueprint, in their order."""
         keys = [_hash(f"{blueprint}/{one.identifier}".encode()) for one in entities]
         anywhere = [_hash(f"/{one.identifier}".encode()) for one in entities]
-        disowned: dict[int, list[tuple[bool, Proposal]]] = {}
-        for entity, rewrites, *proposal in self._database.execute(f"{_DISOWNED} IN ({_marks(keys)})", keys):
-            disowned.setdefault(entity, []).append((bool(rewrites), Proposal(*proposal)))
+        disowned: dict[int, list[Proposal]] = {}
+        for entity, *proposal in self._database.execute(f"{_DISOWNED} IN ({_marks(keys)})", keys):
+            disowned.setdefault(entity, []).append(Proposal(*proposal))
         made = self._among("SELECT entity FROM word WHERE makes = 1 AND entity", keys)
         targets = self._among("SELECT entity FROM target WHERE entity", {*keys, *anywhere})
         return [
@@ -163,25 +162,23 @@ def _word(one: Statement) -> tuple[object, ...]:
         _hash(one.key),
         _hash(f"{one.topic}/{one.object_id}".encode()),
         makes,
-        makes and one.is_of_run,
         *told,
     )
 
 
 def _evidence(
-    entity: Owned, disowned: Sequence[tuple[bool, Proposal]], *, is_made: bool, is_related: bool
+    entity: Owned, disowned: Sequence[Proposal], *, is_made: bool, is_related: bool
 ) -> tuple[Evidence, Proposal | None]:
     if is_made:
         return Evidence(claim=Claim.MADE, is_related=is_related), None
     if not disowned:
         return Evidence(claim=Claim.NONE, is_related=is_related), None
     # The object whose id it bears, if that is one of them, can say most.
-    proposal = max((one for _, one in disowned), key=lambda one: one.object_id == entity.identifier)
+    proposal = max(disowned, key=lambda one: one.object_id == entity.identifier)
     evidence = Evidence(
         claim=Claim.PROPOSED,
         object_id=proposal.object_id,
         is_related=is_related,
-        was_rewritten=any(rewrites for rewrites, _ in disowned),
     )
     return evidence, proposal
 

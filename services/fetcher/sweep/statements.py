@@ -37,7 +37,6 @@ class Statement:
         kind: Kind of the object.
         object_id: The object.
         reason: Why it disowns the entity.
-        is_of_run: The run itself has published it.
         targets: Relation and identifier of every entity that it names as a relation's target.
     """
 
@@ -49,7 +48,6 @@ class Statement:
     kind: str = ""
     object_id: str = ""
     reason: str = ""
-    is_of_run: bool = False
     targets: tuple[tuple[str, str], ...] = ()
 
 
@@ -93,7 +91,6 @@ def read_statement(
         kind=kind,
         object_id=object_id,
         reason=str(value.get("reason") or ""),
-        is_of_run=is_of_run,
         targets=targets,
     )
 

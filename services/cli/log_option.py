@@ -1,0 +1,12 @@
+"""Is the option `--log`, which every command has that reads or appends to a log."""
+
+from typing import Final
+
+import typer
+
+LOG: Final = typer.Option(
+    "--log",
+    help="Log file of `pagerport run`, or one that a sync kept. Default: the installation's log: Kafka where "
+    "OCEAN__KAFKA__BOOTSTRAP_SERVERS is set, else OCEAN__LOG__FILE, else pagerport.db.",
+    show_default=False,
+)

@@ -1,0 +1,42 @@
+"""Is one call to Port: what to ask, and what giving it up costs."""
+
+from dataclasses import dataclass
+
+from shared.errors import RetryableError
+from shared.port.persistence import Persistence, Weight
+
+
+class LeavingError(RetryableError):
+    """We were asked to leave while waiting for Port."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call, safe to be repeated: every write of ours is idempotent.
+
+    Attributes:
+        method: HTTP method.
+        path: Path from the root with its query, percent-encoded.
+        family: Rate limit it falls under.
+        body: JSON, or None.
+        probe: Path of a cheap GET that tells whether Port is well when only this call fails.
+        weight: What giving it up costs.
+        before: The failures of a call that this one does a part of.
+        is_question: It asks the same every time: once given up, the next one is soon given up, too.
+        headers: Beside those of every call.
+    """
+
+    method: str
+    path: str
+    family: str
+    body: bytes | None = None
+    probe: str = ""
+    weight: Weight = Weight.WHOLE
+    before: Persistence | None = None
+    is_question: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def route(self) -> str:
+        """Return the path without its query, for messages."""
+        return self.path.partition("?")[0]
