@@ -73,15 +73,15 @@ bench-gateway: $(READY) ## measure how many webhooks the gateway acknowledges on
 bench-mapping: $(READY) ## measure mapping alone, beside libjq per expression and fused; takes a minute
 	@$(BIN)/python -m benchmarks.mapping
 
+bench-kafka: $(READY) ## measure the services on a real Kafka: to Port, mappers alone, a whole resync; takes 5 minutes
+	@$(BIN)/python -m benchmarks.kafka
+
 # For another length or series: make torture ARGS="--minutes 30 --seed 7"; the model takes MODEL_EXAMPLES, MODEL_STEPS
 # and MODEL_SEED from the environment.
 torture: $(READY) ## kill all services and Kafka at random, play the model, replay 50 000 records; takes 35 minutes
 	@$(BIN)/python -m tests.torture.model
 	@$(BIN)/python -m tests.torture.services $(ARGS)
 	@PAGERPORT_REQUIRE_KAFKA=1 PAGERPORT_TEST_REPLAY=50000 $(BIN)/pytest tests/kafka/test_stack_replay.py
-
-bench-kafka: $(READY) ## measure the services on a real Kafka: to Port, mappers alone, a whole resync; takes 5 minutes
-	@$(BIN)/python -m benchmarks.kafka
 
 torture-mapping: $(READY) ## compare 200 000 generated expressions with libjq; prints seed and count, takes minutes
 	@$(BIN)/python -m tests.torture.mapping

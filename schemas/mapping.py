@@ -25,6 +25,11 @@ def _expression(value: object) -> object:
     return value
 
 
+def _parameters(value: object) -> object:
+    """Read a key with nothing under it as no parameters."""
+    return {} if value is None else value
+
+
 Expression = Annotated[
     str,
     BeforeValidator(_expression),
@@ -140,6 +145,7 @@ class Selector(_Part):
     ] = "true"
     api_query_params: Annotated[
         dict[str, JsonValue],
+        BeforeValidator(_parameters),
         Field(
             alias="apiQueryParams", description="Query parameters of PagerDuty's list call, without brackets."
         ),

@@ -190,6 +190,10 @@ class RunResult(BaseModel):
     ] = None
     deletes: Annotated[str, Field(description="What the run did about deletes, in words.")] = ""
     error: Annotated[str, Field(description="Why the run failed as a whole, and the next step.")] = ""
+    waiting_for: Annotated[
+        str,
+        Field(description="Which third party is waited for while it is written; empty: none, or it ended."),
+    ] = ""
 
     @property
     def green(self) -> bool:

@@ -62,6 +62,8 @@ class KeepReason(StrEnum):
     """An entry finds its entities by search: which ones it made is not known."""
     NOT_READABLE = "not_readable"
     """Port does not tell which entities are ours."""
+    NOT_OURS = "not_ours"
+    """Port lists it as ours, and its answer does not show that we wrote it last."""
 
 
 class Kept(BaseModel):
@@ -100,9 +102,26 @@ class BlueprintSweep(BaseModel):
         default_factory=list
     )
     kept: dict[KeepReason, Kept] = Field(default_factory=dict)
+    judged: Annotated[
+        int,
+        Field(
+            description="Where it is over the threshold: entities whose share that limits, ours and older "
+            "than the run or, once the blueprint was held, than the first run that held it."
+        ),
+    ] = 0
+    going: Annotated[
+        int, Field(description="Those of them that would go, or of which PagerDuty said nothing clear.")
+    ] = 0
     over_threshold: Annotated[
         bool, Field(description="So many would go that none does; the run is not green.")
     ] = False
+    held_since: Annotated[
+        AwareDatetime | None,
+        Field(
+            description="When the first of the runs began, in Port's time, that have held the blueprint as "
+            "over the threshold one after another, this one included; null: this one does not hold it."
+        ),
+    ] = None
 
 
 class RunSweep(BaseModel):

@@ -1,7 +1,6 @@
 """Turns a record that failed into its dead letter, and a dead letter back into what it says."""
 
 import base64
-import binascii
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -23,7 +22,6 @@ _FIRST: Final = PREFIX + "topic"
 _FAILURES: Final = PREFIX + "failures"
 _COUNT: Final = PREFIX + "failure_count"
 _VALUE: Final = PREFIX + "value"
-_KEY: Final = PREFIX + "original_key"
 _NULL: Final = b"null"
 _CUT: Final = b"cut"
 
@@ -129,31 +127,6 @@ def failure_count(record: Record) -> int:
     if text is None:
         raise ValueError(f"{_place(record)} has no header {_COUNT!r}: it is no dead letter")
     return int(text)
-
-
-def original_record(record: Record) -> Record:
-    """Return the record as it was before it became a dead letter, at its original place.
-
-    Its timestamp is that of the letter. A key that was null is read back as empty.
-
-    Raises:
-        ValueError: The record is no dead letter.
-    """
-    letter = read_dead_letter(record)
-    try:
-        key = base64.b64decode(letter.original_key, validate=True)
-    except binascii.Error as error:
-        raise ValueError(f"{_place(record)}: header {_KEY}: not base64") from error
-    texts = _our_texts(record)
-    return Record(
-        topic=letter.topic,
-        partition=letter.partition,
-        offset=letter.offset,
-        timestamp_ms=record.timestamp_ms,
-        key=key or None,
-        value=None if texts.get(_VALUE) == _NULL.decode() else record.value,
-        headers=record.headers[: _our_start(record)],
-    )
 
 
 def resolution_record(letter: DeadLetter, resolution: Resolution, *, resolved_at: datetime) -> NewRecord:

@@ -106,11 +106,6 @@ def shape_of_event(resource: str) -> Shape:
     return Shape(frozenset({"object"}), around, name="request")
 
 
-def known_kinds() -> frozenset[str]:
-    """Return the kinds whose fields are declared."""
-    return frozenset(_declared()["kinds"])
-
-
 def _looser(one: str, other: str) -> str:
     plain = {one.removesuffix("?").partition(":")[0], other.removesuffix("?").partition(":")[0]}
     return f"{plain.pop()}?" if len(plain) == 1 else "any"

@@ -116,6 +116,7 @@ def close_calls(random: Random) -> Iterator[str]:
     yield from _of_truth()
     yield from _of_arguments()
     yield from _of_written_texts()
+    yield from _of_others()
     for first, second in product((*OPERATORS, "|"), repeat=2):
         yield f"7 {first} 2 {second} 3"
         yield f".a {first} .b {second} 1 as $x | [$x]"
@@ -144,7 +145,8 @@ def _of_dates() -> Iterator[str]:
             yield f"{date} | {called}"
     for parts in _BROKEN_DOWN:
         yield f"{parts} | mktime"
-    for seconds in ("0", "-1", "1", "253402300799", "253402300800", "1.5", "null", "true"):
+    year_10000 = "(86400 * 2932897)"
+    for seconds in ("0", "-1", "1", f"({year_10000} - 1)", year_10000, "1.5", "null", "true"):
         yield f"{seconds} | todate"
         for form in ("%Y-%m-%d", "%A %j", "%%Y", "%f", "%Z", "%e é", "%H%"):
             yield f"{seconds} | strftime({json.dumps(form)})"
@@ -154,6 +156,13 @@ def _of_numbers() -> Iterator[str]:
     for left, operator, right in product((0, 7, -6, ".a", ".b"), "+-*/", (3, -3, 0, ".b", ".c_1")):
         yield f"{left} {operator} {right}"
         yield f'"\\({left} {operator} {right})"'
+    # Long numbers in an expression are libjq's, so the largest exact one is computed.
+    large = "(94906265 * 94906265 + 118490766)"
+    yield from (
+        f"{large} {rest}" for rest in ("+ 0", "+ 1", "+ 2", "- -2", "* 2", "* 3", "* -3", "/ 3", "/ 1")
+    )
+    yield from (f"0 - {large} - {rest}" for rest in ("0", "1", "2"))
+    yield from (f"[{large}, {rest}] | add" for rest in ("0", "1", "2", "-2"))
     for left, operator, right in product((".a", "1"), _COMPARISONS, (".b", ".c_1", "1")):
         yield f"{left} {operator} {right}"
     for called in (*_ON_LISTS, "@csv", "tojson", "group_by(.)", "map(tostring)", "map(type)", "map(length)"):
@@ -223,3 +232,57 @@ def _of_written_texts() -> Iterator[str]:
     for text in ('"a\\u0000b"', '"\\u007f"', '"é/ü?~"', '"a\\"b"'):
         yield from (f"[{text}] | {called}" for called in ("@csv", "tojson"))
         yield from (f"{text} | {called}" for called in ("@json", "@uri", "@base64", "@text", "explode"))
+
+
+def _of_others() -> Iterator[str]:
+    """Yield what looks like a form that runs natively, and is another."""
+    yield from (
+        "[..]",
+        ".. | numbers",
+        "7 % 3",
+        ".a % 2",
+        ".a |= 1",
+        ".a += 1",
+        ".a = .b",
+        "-(.a)",
+        "-(1, 2)",
+        "nan < 1",
+    )
+    yield from (
+        f'@{name} "a é\\(.a) \\(1)"' for name in ("base64", "json", "text", "uri", "html", "csv", "sh")
+    )
+    yield from (
+        'try error("x") catch .',
+        "[.a[]?] | try error catch 1",
+        'try .a.b.c catch "x"',
+        "[try (1, error) catch 2]",
+    )
+    yield from (
+        "{(.id | tostring): 1}",
+        ". as $x | {$x}",
+        "{a: (1, 2)}",
+        "{$__loc__}",
+        '{"a\\(1)": 2}',
+    )
+    yield from ("[1, 2] as [$x] | $x", "{a: 1} as {a: $x} | $x", "def f: 1; f", ".a as $x | .b as $x | $x")
+    yield from (
+        "foreach (1, 2) as $x (0; . + $x)",
+        "reduce (1, 2) as $x (0; ., $x)",
+        "reduce empty as $x (0, 1; .)",
+    )
+    yield from (
+        ".a[.b]",
+        ".[.id]?",
+        "[1, 2, 3][1:.b]",
+        '"abc"[.b:]',
+        "[1, 2, 3][1.5]",
+        "[1, 2, 3][null:2]",
+        "[3][-1:]?",
+    )
+    yield from (
+        "[label $a | 1, break $a, 2]",
+        "first(empty)",
+        "[first(range(3))]",
+        "(1, null) // 2",
+        "(1, 2) + (3, 4)",
+    )

@@ -11,6 +11,8 @@ import typer
 
 import services.cli
 from services.cli.ending import Guard
+from services.cli.help_order import OrderedGroup, into_panels
+from services.cli.help_text import unwrap_help
 from shared.quick_start import quick_start
 
 PROGRAM = "pagerport"
@@ -24,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     quick_start()
     arguments = sys.argv[1:] if arguments is None else arguments
-    with Guard(debug="--debug" in arguments):
+    with Guard(debug="--debug" in arguments, arguments=arguments):
         build()(args=list(arguments), prog_name=PROGRAM)
     sys.exit(0)
 
@@ -33,6 +35,7 @@ def build() -> typer.Typer:
     """Return the program with all its commands. Each command imports what it needs when it is called."""
     app = typer.Typer(
         name=PROGRAM,
+        cls=OrderedGroup,
         help="Keeps a Port software catalog true to PagerDuty.",
         epilog="Exit codes: 0 done, 1 finished with failures, 2 wrong configuration or usage, "
         "3 refused by or no way to reach PagerDuty, Port or Kafka, 130 interrupted.",
@@ -44,6 +47,8 @@ def build() -> typer.Typer:
     for module in sorted(pkgutil.iter_modules(services.cli.__path__), key=lambda one: one.name):
         if module.name.endswith("_command"):
             import_module(f"{services.cli.__name__}.{module.name}").register(app)
+    into_panels(app)
+    unwrap_help(app)
     return app
 
 

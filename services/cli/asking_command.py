@@ -1,10 +1,12 @@
 """Is `pagerport resync`, `replay` and `stop`: commands to an installation that is always on."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from services.cli.log_option import LOG
 from services.cli.start import start
 
 WAIT = typer.Option("--wait", help="Show the run that answers it, and end with its exit code.")
@@ -23,24 +25,32 @@ def resync(
         list[str] | None,
         typer.Option("--kind", "-k", help="Only this kind of the mapping; repeat it for more."),
     ] = None,
+    log: Annotated[Path | None, LOG] = None,
     wait: Annotated[bool, WAIT] = False,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Have everything, or some kinds, read from PagerDuty again; during a run it follows that one."""
-    _ask("resync", kinds=tuple(kind or ()), wait=wait, as_json=as_json)
+    _ask("resync", log, kinds=tuple(kind or ()), wait=wait, as_json=as_json)
 
 
-def replay(*, wait: Annotated[bool, WAIT] = False, as_json: Annotated[bool, AS_JSON] = False) -> None:
+def replay(
+    *,
+    log: Annotated[Path | None, LOG] = None,
+    wait: Annotated[bool, WAIT] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
+) -> None:
     """Have everything mapped again from the log, without asking PagerDuty."""
-    _ask("replay", wait=wait, as_json=as_json)
+    _ask("replay", log, wait=wait, as_json=as_json)
 
 
-def stop(*, as_json: Annotated[bool, AS_JSON] = False) -> None:
+def stop(*, log: Annotated[Path | None, LOG] = None, as_json: Annotated[bool, AS_JSON] = False) -> None:
     """End the run in hand; the next one begins."""
-    _ask("stop", as_json=as_json)
+    _ask("stop", log, as_json=as_json)
 
 
-def _ask(name: str, *, kinds: tuple[str, ...] = (), wait: bool = False, as_json: bool = False) -> None:
+def _ask(
+    name: str, log: Path | None, *, kinds: tuple[str, ...] = (), wait: bool = False, as_json: bool = False
+) -> None:
     settings = start()
     from schemas.command import CommandType
     from services.cli.asking import Ask, run_until_done
@@ -49,6 +59,7 @@ def _ask(name: str, *, kinds: tuple[str, ...] = (), wait: bool = False, as_json:
     wanted = Ask(
         type=CommandType(name),
         kinds=tuple(kind_named(kind).name for kind in kinds),
+        file=log,
         wait=wait,
         as_json=as_json,
     )

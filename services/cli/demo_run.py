@@ -16,6 +16,7 @@ from rich.console import Console
 
 from services.cli.layout import output_console
 from services.cli.sync_run import SyncScreen
+from shared.counted import number_of
 from shared.errors import ConfigurationError, FatalError
 from shared.logs import configure_logs
 from shared.settings import load_settings
@@ -91,7 +92,11 @@ def _print_entities(console: Console, port: str) -> None:
     for entity in httpx.get(f"{port}/_sim/state").raise_for_status().json()["entities"]:
         held.setdefault(entity["blueprint"], []).append(entity)
     for blueprint, entities in sorted(held.items()):
-        console.print(f"{blueprint}: {len(entities)} entities, for example", style="bold", highlight=False)
+        console.print(
+            f"{blueprint}: {number_of(len(entities), 'entity', 'entities')}, for example",
+            style="bold",
+            highlight=False,
+        )
         for entity in entities[:SHOWN_PER_BLUEPRINT]:
             for line in entity_lines(entity):
                 console.print(line, highlight=False, markup=False)

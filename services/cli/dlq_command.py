@@ -46,26 +46,29 @@ def list_letters(
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """List dead letters, oldest first; closed ones are hidden."""
+    from services.cli.answerable import reads_requests
     from services.cli.letter_report import document, print_letters
     from services.cli.letters import Wanted, knows_run
+    from services.cli.next_steps import Remedy
     from services.cli.open_log import open_log
     from shared.kept_letters import read_letters
 
     wanted = Wanted(reason=reason, kind=kind, blueprint=blueprint, run=run, closed_too=closed_too)
     _check_reason(reason)
 
-    async def read() -> "tuple[list[KeptLetter], bool]":
+    async def read() -> "tuple[list[KeptLetter], bool, Remedy]":
         async with open_log(log) as opened:
             held = await read_letters(opened)
-            return held, not run or await knows_run(opened, held, run)
+            remedy = Remedy(log=str(log or ""), is_read=await reads_requests(opened))
+            return held, not run or await knows_run(opened, held, run), remedy
 
-    letters, is_known_run = asyncio.run(read())
+    letters, is_known_run, remedy = asyncio.run(read())
     _check_kind(kind, letters)
     found = wanted.of(letters)
     if as_json:
         print(json.dumps([document(one) for one in found[:limit]], indent=2))
     else:
-        print_letters(found[:limit], total=len(found))
+        print_letters(found[:limit], total=len(found), remedy=remedy)
         if not is_known_run:
             print(f"this log knows no run {run!r}; without --run the letters of all runs are shown")
 
@@ -76,16 +79,19 @@ def show_letter(
     log: Annotated[Path | None, LOG] = None,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
-    """Show one dead letter: why it failed, its headers, and the original body."""
+    """Show one dead letter: why it failed, the next step, its headers, and the original body."""
+    from services.cli.answerable import reads_requests
     from services.cli.letter_report import print_letter
     from services.cli.letters import find_letter, whole_record
+    from services.cli.next_steps import Remedy
     from services.cli.open_log import open_log
     from shared.kept_letters import read_letters
 
     async def show() -> None:
         async with open_log(log) as opened:
             one = find_letter(await read_letters(opened), address)
-            print_letter(one, await whole_record(opened, one), as_json=as_json)
+            remedy = Remedy(log=str(log or ""), is_read=await reads_requests(opened))
+            print_letter(one, await whole_record(opened, one), remedy, as_json=as_json)
 
     asyncio.run(show())
 

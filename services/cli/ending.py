@@ -1,7 +1,6 @@
 """Ends a command: one line on stderr for an error, and the exit code."""
 
 import errno
-import json
 import logging
 import os
 import sys
@@ -10,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from services.cli.early_end import INTERRUPTED, say_interrupted
 from shared.errors import PagerportError
 from shared.logs import configure_logs, current_redactor
 
-INTERRUPTED: Final = 130
 UNEXPECTED: Final = 1
 BROKEN_PIPE: Final = 1
 """Whoever reads our output has left (`… | head`): no word is said, but cut off is not done."""
@@ -27,10 +26,12 @@ class Guard:
 
     Args:
         debug: Show the traceback of an unexpected error.
+        arguments: Of the command.
     """
 
-    def __init__(self, *, debug: bool) -> None:
+    def __init__(self, *, debug: bool, arguments: Sequence[str] = ()) -> None:
         self._debug = debug
+        self._arguments = arguments
 
     def __enter__(self) -> Self:
         """Give a process without stdout or stderr (`>&-`) some: else its files and sockets would get them."""
@@ -45,6 +46,8 @@ class Guard:
     ) -> None:
         """End the process, unless there is no error or it is an exit already."""
         match error:
+            case SystemExit() if _is_of_interrupt(error):
+                code = self._interrupted()
             case None | SystemExit():
                 failed = _flush()
                 if failed is None:
@@ -54,12 +57,16 @@ class Guard:
                 say_error(error)
                 code = error.exit_code
             case KeyboardInterrupt():
-                code = INTERRUPTED
+                code = self._interrupted()
             case OSError() if isinstance(error, BrokenPipeError) or _is_of_output(error):
                 code = self._unwritten(error)
             case _:
                 code = self._unexpected(error)
         raise SystemExit(code) from None
+
+    def _interrupted(self) -> int:
+        say_interrupted(self._arguments)
+        return INTERRUPTED
 
     def _unwritten(self, error: OSError) -> int:
         drop_output()
@@ -85,11 +92,6 @@ def error_lines(error: Exception) -> list[str]:
     return _lines(str(error) or type(error).__name__)
 
 
-def failure_document(state: str, lines: Sequence[str]) -> str:
-    """Return the JSON document of a sync that ended before it had a result."""
-    return json.dumps({"state": state, "error": "\n".join(lines)}, indent=2)
-
-
 def say_error(error: PagerportError) -> None:
     """Say on stderr what is wrong."""
     _say(str(error) or type(error).__name__)
@@ -110,6 +112,12 @@ def _say(message: str) -> None:
 def _lines(message: str) -> list[str]:
     redactor = current_redactor()
     return (redactor.text(message) if redactor else message).splitlines()
+
+
+def _is_of_interrupt(exited: SystemExit) -> bool:
+    """Return whether typer made the exit of a Ctrl-C that the command itself had no answer to."""
+    made_of = exited.__context__
+    return made_of is not None and isinstance(made_of.__cause__, KeyboardInterrupt)
 
 
 def _is_of_output(error: OSError) -> bool:

@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from services.cli.log_option import LOG
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -26,10 +28,12 @@ def explain(
 
     Ends with 1 where neither the log nor Port knows of it.
     """
+    from services.cli.answerable import reads_requests
     from services.cli.explain.document import document
     from services.cli.explain.port import Unasked, ask_port
-    from services.cli.explain.report import print_story
+    from services.cli.explain.report import print_log, print_port
     from services.cli.explain.story import Story, tell
+    from services.cli.next_steps import Remedy
     from services.cli.open_log import open_log
     from services.cli.start import start
 
@@ -37,14 +41,23 @@ def explain(
 
     async def gather() -> Story:
         async with open_log(log, settings) as opened:
-            return await tell(opened, blueprint, identifier, installation=settings.integration.identifier)
+            told = await tell(opened, blueprint, identifier, installation=settings.integration.identifier)
+            told.remedy = Remedy(log=str(log or ""), is_read=await reads_requests(opened))
+            return told
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
 
     story = asyncio.run(gather())
-    held = Unasked("as asked") if without_port else asyncio.run(ask_port(settings, story))
+    if not as_json:
+        # What is known is shown before Port, which may be slow, is asked.
+        print_log(story)
+        sys.stdout.flush()
+    held = Unasked("as asked") if without_port else asyncio.run(ask_port(settings, story, say))
     if as_json:
         print(json.dumps(document(story, held), indent=2))
     else:
-        print_story(story, held)
+        print_port(story, held)
     if isinstance(held, Unasked) and held.exit_code:
         raise typer.Exit(held.exit_code)
     in_port = not isinstance(held, Unasked) and held.entity is not None

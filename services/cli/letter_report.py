@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from schemas.dead_letter import LetterFailure
+from schemas.outcome import Reason
 from services.cli.layout import Column, Sheet, output_console, print_sheet
 from services.cli.letters import header_texts
+from services.cli.next_steps import NEXT_STEPS, Remedy, next_steps
 from services.cli.redriving import Discarded, Redriven
-from shared.kept_letters import KeptLetter
+from shared.counted import number_of
+from shared.kept_letters import KeptLetter, why_not_refreshed
 from shared.log.interface import Record
 
 DETAIL_LIMIT_CHARS: Final = 160
@@ -33,12 +36,13 @@ def document(one: KeptLetter) -> dict[str, object]:
     }
 
 
-def print_letters(letters: Sequence[KeptLetter], *, total: int) -> None:
-    """Print letters as a table.
+def print_letters(letters: Sequence[KeptLetter], *, total: int, remedy: Remedy) -> None:
+    """Print letters as a table, with the next step for each reason of those that are open.
 
     Args:
         letters: What is shown.
         total: How many there are.
+        remedy: How they are tried again.
     """
     columns = (
         Column(title="address"),
@@ -67,18 +71,22 @@ def print_letters(letters: Sequence[KeptLetter], *, total: int) -> None:
     console = output_console()
     if rows:
         print_sheet(console, Sheet(columns=columns, rows=rows))
+    open_reasons = {failure.reason for one in letters if one.is_open for failure in _failures(one)}
+    for line in next_steps(sorted(open_reasons), remedy):
+        console.print(line, highlight=False, markup=False)
     more = f", {total - len(letters)} more with a higher --limit" if total > len(letters) else ""
     console.print(
-        f"{_number(len(letters), 'dead letter')}{_of_runs(letters)}{more}", highlight=False, markup=False
+        f"{number_of(len(letters), 'dead letter')}{_of_runs(letters)}{more}", highlight=False, markup=False
     )
 
 
-def print_letter(one: KeptLetter, record: Record, *, as_json: bool) -> None:
-    """Print one letter with its headers and the original body.
+def print_letter(one: KeptLetter, record: Record, remedy: Remedy, *, as_json: bool) -> None:
+    """Print one letter with the next step, its headers and the original body.
 
     Args:
         one: The letter.
         record: Its record, with the value.
+        remedy: How it is tried again.
         as_json: As one JSON document.
     """
     headers, body = header_texts(record), _body(record.value)
@@ -87,9 +95,20 @@ def print_letter(one: KeptLetter, record: Record, *, as_json: bool) -> None:
         return
     lines = [f"{name}: {value}" for name, value in document(one).items() if name != "failures" and value]
     lines += [f"failure: {failure.reason}{_place(failure)}: {failure.detail}" for failure in _failures(one)]
+    lines += _next(one, remedy)
     lines += ["", "headers:", *(f"  {name}: {value}" for name, value in headers.items())]
     lines += ["", "body:", body if isinstance(body, str) else json.dumps(body, indent=2, ensure_ascii=False)]
     _print_lines("\n".join(lines).split("\n"))
+
+
+def _next(one: KeptLetter, remedy: Remedy) -> list[str]:
+    """Return what mends an open letter, and how its object is tried again."""
+    if not one.is_open:
+        return []
+    steps = [NEXT_STEPS[reason] for reason in dict.fromkeys(failure.reason for failure in _failures(one))]
+    if Reason.DELETE_HELD not in one.reasons:
+        steps.append(why_not_refreshed(one) or f"then {remedy.again(one.address)}")
+    return [f"next: {'; '.join(steps)}"]
 
 
 def print_redriven(redriven: Redriven, *, as_json: bool) -> None:
@@ -100,9 +119,16 @@ def print_redriven(redriven: Redriven, *, as_json: bool) -> None:
         return
     objects = len({(one.kind, one.object_id) for one in redriven.requests})
     letters = sum(len(one.letters) for one in redriven.requests)
-    said = f"asked for {_number(objects, 'object')} of {_number(letters, 'letter')}; a letter is closed once"
+    said = (
+        f"asked for {number_of(objects, 'object')} of {number_of(letters, 'letter')}; a letter is closed once"
+    )
     line = f"{said} its object is published, `pagerport status` shows what is left"
-    _print_lines([line if objects else "asked for nothing", *_left_lines(redriven.left)])
+    _print_lines(
+        [
+            line if objects else "there is no open letter whose object can be asked for",
+            *_left_lines(redriven.left),
+        ]
+    )
 
 
 def print_discarded(discarded: Discarded, *, as_json: bool) -> None:
@@ -111,7 +137,9 @@ def print_discarded(discarded: Discarded, *, as_json: bool) -> None:
         left = _left_documents(discarded.left)
         print(json.dumps({"discarded": discarded.addresses, "left": left}, indent=2))
         return
-    _print_lines([f"discarded {_number(len(discarded.addresses), 'letter')}", *_left_lines(discarded.left)])
+    number = len(discarded.addresses)
+    said = f"discarded {number_of(number, 'letter')}" if number else "there is no open letter to discard"
+    _print_lines([said, *_left_lines(discarded.left)])
 
 
 _ASKED = {"kind", "object_id", "letters"}
@@ -134,20 +162,22 @@ def _shortened(text: str) -> str:
     return f"{words if space else begin} …"
 
 
-def _number(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
 def _failures(one: KeptLetter) -> tuple[LetterFailure, ...]:
     return () if one.letter is None else one.letter.failures
 
 
 def _of_runs(letters: Sequence[KeptLetter]) -> str:
-    """Return of which runs the letters are, as far as they say."""
-    runs = sorted({one.letter.run_id for one in letters if one.letter is not None and one.letter.run_id})
-    if len(runs) > 1:
-        return f" of {len(runs)} runs, the newest {visible(runs[-1])}"
-    return f" of run {visible(runs[0])}" if runs else ""
+    """Return of which runs the letters are, as far as they say; those of live changes are of none."""
+    of_runs = [one.letter.run_id for one in letters if one.letter is not None and one.letter.run_id]
+    runs = sorted(set(of_runs))
+    if not runs:
+        return ""
+    which = (
+        f"of run {visible(runs[0])}"
+        if len(runs) == 1
+        else f"of {len(runs)} runs, the newest {visible(runs[-1])}"
+    )
+    return f" {which}" if len(of_runs) == len(letters) else f", {len(of_runs)} {which}"
 
 
 def _place(failure: LetterFailure) -> str:

@@ -6,7 +6,7 @@ import typer
 
 LOG: Final = typer.Option(
     "--log",
-    help="Log file of `pagerport run`, or one that a sync kept. Default: the installation's log: Kafka where "
-    "OCEAN__KAFKA__BOOTSTRAP_SERVERS is set, else OCEAN__LOG__FILE, else pagerport.db.",
+    help="Log file of `pagerport run`, or one that a sync kept. Default: Kafka where its servers are set, "
+    "else OCEAN__LOG__FILE, else pagerport.db.",
     show_default=False,
 )

@@ -1,4 +1,4 @@
-"""Opens the log that a command is about: a file that is named, else Kafka, else the file of `pagerport run`."""
+"""Opens the log that a command is about: a file that is named, else Kafka, else the one of `run`."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -42,8 +42,8 @@ async def open_log(file: Path | None = None, settings: "Settings | None" = None)
         file = log_file(settings)
         if not file.exists():
             raise ConfigurationError(
-                f"there is no log file {file}; give --log FILE (`pagerport run` and a sync with failures name "
-                "theirs), or set OCEAN__LOG__FILE or OCEAN__KAFKA__BOOTSTRAP_SERVERS to where pagerport runs"
+                f"there is no log file {file}; give --log FILE (a sync with failures names it), or set "
+                "OCEAN__LOG__FILE or OCEAN__KAFKA__BOOTSTRAP_SERVERS to where pagerport runs"
             )
     log = await SqliteLog.open(file, durable=True, consuming=False)
     try:

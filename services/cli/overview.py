@@ -11,6 +11,9 @@ from schemas.mapping import MappingInForce
 from schemas.run import RunResult
 from schemas.standing import Standing
 from schemas.topics import COMMANDS, ENTITIES, MAPPING, RAW_PREFIX, WEBHOOKS
+from services.cli.answerable import reads_requests
+from services.cli.next_steps import Remedy
+from services.cli.open_log import name_of
 from services.cli.overview_letters import LettersState, sum_up
 from shared.groups import FETCHER_GROUP, MAPPER_GROUP, WRITER_GROUP
 from shared.kept_letters import read_letters
@@ -57,9 +60,11 @@ class ListingState(BaseModel):
 class Overview(BaseModel):
     """How an installation stands."""
 
+    log: Annotated[str, Field(description="The log that it is read from.")] = ""
     fetcher_runs: Annotated[
         bool | None, Field(description="False: nobody takes commands and events now; null: not looked for.")
     ] = None
+    start_hint: Annotated[str, Field(description="Where nobody does: what to start.")] = ""
     stages: dict[str, StageLag]
     mapping: MappingState | None
     in_hand: RunResult | None
@@ -72,19 +77,22 @@ class Overview(BaseModel):
     ] = None
 
 
-async def read_overview(log: Log, identifier: str, at: datetime) -> Overview:
+async def read_overview(log: Log, identifier: str, at: datetime, *, named: str = "") -> Overview:
     """Read how things stand now.
 
     Args:
         log: The log.
         identifier: The installation.
         at: Now, aware UTC.
+        named: The file that the user has named it by; empty: it is the installation's log.
     """
     runs = await read_runs(log)
     mapping = MappingRecords(identifier)
     mapping.take(await TopicReader(log, MAPPING.name).to_end())
     open_runs = [run for run in runs if not run.ended]
+    remedy = Remedy(log=named, is_read=await reads_requests(log))
     return Overview(
+        log=name_of(log),
         stages={name: await _lag(log, group, topics) for name, group, topics in STAGES},
         mapping=_mapping(mapping.in_force),
         in_hand=next((run for run in open_runs if run.state != "waiting"), None),
@@ -92,7 +100,7 @@ async def read_overview(log: Log, identifier: str, at: datetime) -> Overview:
         last=[run for run in reversed(runs) if run.ended][:RUNS_SHOWN],
         listings=_listings(list(mapping.listings.values()), at),
         standing=mapping.standing,
-        letters=sum_up(await read_letters(log)),
+        letters=sum_up(await read_letters(log), remedy),
     )
 
 

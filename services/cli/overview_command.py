@@ -31,7 +31,7 @@ def status(*, log: Annotated[Path | None, LOG] = None, as_json: Annotated[bool, 
     """Show what each stage has not handled yet, the run in hand, what waits, the last runs."""
     overview = asyncio.run(_read_overview(start(), log))
     if as_json:
-        print(overview.model_dump_json(indent=2, exclude_none=True))
+        print(_overview_document(overview))
     else:
         _print_overview(overview)
 
@@ -51,7 +51,9 @@ def runs(
         return
     found = list(reversed(asyncio.run(_read_runs(log))))[:limit]
     if as_json:
-        print(json.dumps([run.model_dump(mode="json", exclude_none=True) for run in found], indent=2))
+        from services.cli.run_document import run_values
+
+        print(json.dumps([run_values(run) for run in found], indent=2))
     elif not found:
         print("no run yet")
     else:
@@ -61,12 +63,15 @@ def runs(
 async def _read_overview(settings: "Settings", file: Path | None) -> "Overview":
     from services.cli.open_log import open_log
     from services.cli.overview import read_overview
-    from services.cli.presence import fetcher_runs
+    from services.cli.presence import fetcher_runs, nobody
 
     async with open_log(file, settings) as log:
-        overview = await read_overview(log, settings.integration.identifier, datetime.now(UTC))
+        overview = await read_overview(
+            log, settings.integration.identifier, datetime.now(UTC), named=str(file or "")
+        )
         if file is None:
             overview.fetcher_runs = await fetcher_runs(log)
+            overview.start_hint = "" if overview.fetcher_runs else nobody(log)
         return overview
 
 
@@ -86,39 +91,55 @@ def _print_run(found: list["RunResult"], run_id: str, *, as_json: bool) -> None:
     """
     from services.cli.layout import output_console
     from services.cli.report import print_report
+    from services.cli.run_document import run_document
     from shared.errors import ConfigurationError
 
     run = next((one for one in found if one.run_id == run_id), None)
     if run is None:
         raise ConfigurationError(f"the log knows no run {run_id!r}; `pagerport runs` lists them")
     if as_json:
-        print(run.model_dump_json(indent=2, exclude_none=True))
+        print(run_document(run))
     else:
         print_report(output_console(), run)
 
 
+def _overview_document(overview: "Overview") -> str:
+    from services.cli.run_document import OF_THE_SERVICES
+
+    ours = set(OF_THE_SERVICES)
+    return overview.model_dump_json(
+        indent=2,
+        exclude_none=True,
+        exclude={"in_hand": ours, "waiting": {"__all__": ours}, "last": {"__all__": ours}},
+    )
+
+
 def _print_overview(overview: "Overview") -> None:
     from services.cli.layout import Column, Sheet, output_console, print_sheet
-    from services.cli.presence import NOBODY
+    from shared.counted import number_of
 
     columns = (Column(title="stage"), Column(title="behind", right=True), Column(title="records", right=True))
     rows = [(name, str(one.lag), str(one.records)) for name, one in overview.stages.items()]
     console = output_console()
     print_sheet(console, Sheet(columns=columns, rows=rows))
     mapping = overview.mapping
-    lines = [NOBODY] if overview.fetcher_runs is False else []
+    lines = [f"log: {overview.log}"] if overview.log else []
+    lines += [overview.start_hint] if overview.start_hint else []
     replayed = ", replayed" if mapping and mapping.replay else ""
     lines.append(
         f"mapping: version {mapping.version} ({mapping.origin}{replayed})" if mapping else "mapping: none yet"
     )
     lines += [
-        f"complete: {one.kind}, {one.objects} objects, {one.ended_at:%Y-%m-%d %H:%M:%S}Z"
+        f"complete: {one.kind}, {number_of(one.objects, 'object')}, {one.ended_at:%Y-%m-%d %H:%M:%S}Z"
         f" ({age_text(one.age_s)} ago)"
         for one in overview.listings
     ]
     lines += map(_letters_line, overview.letters)
-    if overview.in_hand and overview.in_hand.error:
-        lines.append(f"run {overview.in_hand.run_id} waits: {overview.in_hand.error}")
+    lines += [
+        f"run {run.run_id} waits{'' if run.error else ' for'}: {run.error or run.waiting_for}"
+        for run in (overview.in_hand, *overview.waiting)
+        if run and (run.error or run.waiting_for)
+    ]
     lines += standing_lines(overview.standing)
     for line in lines:
         console.print(line, highlight=False, markup=False)
@@ -166,6 +187,7 @@ def standing_lines(standing: "Standing | None") -> list[str]:
 
 def _print_runs(found: list["RunResult"]) -> None:
     from services.cli.layout import Column, Sheet, output_console, print_sheet
+    from services.cli.wording import state_words
 
     columns = (
         Column(title="run"),
@@ -181,7 +203,7 @@ def _print_runs(found: list["RunResult"]) -> None:
         (
             run.run_id,
             run.type,
-            f"{run.state}".replace("_", " ") + (f", attempt {run.attempt}" if run.attempt > 1 else ""),
+            state_words(run.state) + (f", attempt {run.attempt}" if run.attempt > 1 else ""),
             ", ".join(run.asked_by),
             ", ".join(run.only_kinds) or "all",
             str(run.mapping_version or ""),
@@ -190,4 +212,9 @@ def _print_runs(found: list["RunResult"]) -> None:
         )
         for run in found
     ]
-    print_sheet(output_console(), Sheet(columns=columns, rows=rows))
+    console = output_console()
+    print_sheet(console, Sheet(columns=columns, rows=rows))
+    for run in found:
+        if run.ended and run.error:
+            says = f"run {run.run_id} {state_words(run.state)}: {run.error}"
+            console.print(says, highlight=False, markup=False)

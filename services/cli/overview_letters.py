@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field
 from schemas.dead_letter import DeadLetter
 from schemas.outcome import Reason
 from schemas.topics import WEBHOOKS
+from services.cli.next_steps import UNREADABLE_LETTER, Remedy
 from shared.kept_letters import KeptLetter
 
-UNREADABLE_LETTER = "no readable letter"
 EXPRESSIONS_NAMED: Final = 5
 _OF_EXPRESSIONS: Final = {Reason.JQ_TIMEOUT: " did not end ", Reason.JQ_CRASH: " ended the JQ process"}
 """Reasons whose detail begins with the part of the entry that did it, and what follows that."""
@@ -33,19 +33,25 @@ class LettersState(BaseModel):
     command: Annotated[str, Field(description="What to do next.")]
 
 
-def sum_up(letters: Iterable[KeptLetter]) -> list[LettersState]:
-    """Return the open letters by reason, the most frequent first; one with two reasons counts for both."""
+def sum_up(letters: Iterable[KeptLetter], remedy: Remedy | None = None) -> list[LettersState]:
+    """Return the open letters by reason, the most frequent first; one with two reasons counts for both.
+
+    Args:
+        letters: Of a log.
+        remedy: How they are mended there; None: as in the installation's log.
+    """
+    remedy = remedy or Remedy()
     by_reason: dict[str, list[KeptLetter]] = {}
     for one in letters:
         if one.is_open:
             reasons = [str(reason) for reason in one.reasons] or [UNREADABLE_LETTER]
             for reason in reasons:
                 by_reason.setdefault(reason, []).append(one)
-    states = [_state(reason, found) for reason, found in by_reason.items()]
+    states = [_state(reason, found, remedy) for reason, found in by_reason.items()]
     return sorted(states, key=lambda state: (-state.number, state.reason))
 
 
-def _state(reason: str, letters: list[KeptLetter]) -> LettersState:
+def _state(reason: str, letters: list[KeptLetter], remedy: Remedy) -> LettersState:
     found = [one.letter for one in letters if one.letter is not None]
     return LettersState(
         reason=reason,
@@ -53,7 +59,7 @@ def _state(reason: str, letters: list[KeptLetter]) -> LettersState:
         oldest_at=min((letter.failed_at for letter in found), default=None),
         blueprints=sorted({one.blueprint for letter in found for one in letter.failures if one.blueprint}),
         expressions=dict(_expressions(reason, found).most_common(EXPRESSIONS_NAMED)),
-        command=_command(reason),
+        command=remedy.command(reason),
     )
 
 
@@ -67,11 +73,3 @@ def _expressions(reason: str, letters: Iterable[DeadLetter]) -> Counter[str]:
             if one.reason == reason and does and one.entry is not None and name != _NOT_FOUND_OUT:
                 named[f"{root}[{one.entry}]: {name}"] += 1
     return named
-
-
-def _command(reason: str) -> str:
-    if reason == Reason.DELETE_HELD:
-        return "pagerport release"
-    if reason == UNREADABLE_LETTER:
-        return "pagerport dlq list"
-    return f"pagerport dlq list --reason {reason}, then dlq redrive --reason {reason}"

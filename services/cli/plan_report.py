@@ -7,6 +7,7 @@ from rich.markup import escape
 
 from schemas.run_plan import BlueprintPlan, PlannedUpdate, RunPlan
 from services.cli.layout import Column, Sheet, print_sheet
+from shared.counted import number_of
 
 NOTHING = "–"
 
@@ -18,8 +19,9 @@ def print_plan(console: Console, plan: RunPlan) -> None:
     print_sheet(console, _blueprints_sheet(plan.blueprints))
     unknown = {name: one.unknown for name, one in plan.blueprints.items() if one.unknown}
     for name, number in unknown.items():
+        entities = number_of(number, "entity", "entities")
         console.print(
-            f"[yellow]{escape(name)}[/]: {number} entities would be sent without knowing what changes: a "
+            f"[yellow]{escape(name)}[/]: {entities} would be sent without knowing what changes: a "
             "search query names them, or Port did not let us look"
         )
     if any(one.updated_examples for one in plan.blueprints.values()):
@@ -32,7 +34,7 @@ def _blueprints_sheet(blueprints: Mapping[str, BlueprintPlan]) -> Sheet:
             Column(title="blueprint"),
             Column(title="create", right=True),
             Column(title="update", right=True),
-            Column(title="left alone", right=True),
+            Column(title="unchanged", right=True),
             Column(title="properties that would change", fold_from=28),
             Column(title="new, for example", fold_from=16),
         ),

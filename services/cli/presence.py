@@ -7,7 +7,6 @@ from services.cli.open_log import name_of
 from shared.groups import FETCHER_GROUP
 from shared.log.interface import Log
 from shared.log.sqlite import SqliteLog
-from shared.log.sqlite_lock import is_locked
 
 LOOK_EVERY_S: Final = 5.0
 PATIENCE_S: Final = 60.0
@@ -15,7 +14,7 @@ PATIENCE_S: Final = 60.0
 
 
 def nobody(log: Log) -> str:
-    """Return in words that nobody reads this log now, and what to start: each log has processes of its own."""
+    """Return in words that nobody reads this log now, and what to start for it."""
     if isinstance(log, SqliteLog):
         return f"no fetcher seems to run over {name_of(log)}: start `pagerport run`"
     return (
@@ -33,7 +32,7 @@ async def say_nobody(log: Log) -> None:
 async def fetcher_runs(log: Log) -> bool:
     """Return whether a process consumes the file, or the fetcher's group has a member."""
     if isinstance(log, SqliteLog):
-        return is_locked(log.path)
+        return log.is_consumed()
     from shared.log.kafka import KafkaLog
 
     return not isinstance(log, KafkaLog) or await log.has_members(FETCHER_GROUP)

@@ -13,6 +13,7 @@ from schemas.outcome import Count
 from schemas.run import KindResult, KindState, RunResult, RunState
 from services.cli.layout import Cell, Column, Sheet
 from services.cli.pace import Pace
+from services.cli.wording import state_words
 
 LINE_EVERY_S = 10.0
 """Seconds between two lines where there is no terminal."""
@@ -26,6 +27,14 @@ _STAGES = {
     RunState.MAPPING: "mapping what was read",
     RunState.WRITING: "writing to Port",
     RunState.SWEEPING: "deleting what is gone",
+}
+_STAGES_OF_DRY_RUN = {
+    RunState.WRITING: "comparing with Port",
+    RunState.SWEEPING: "judging what looks gone",
+}
+_STAGES_OF_REPLAY = {
+    RunState.MAPPING: "mapping what the log holds",
+    RunState.SWEEPING: "deleting what the mapping no longer makes",
 }
 BAR_COLUMNS = 20
 LINE_COLUMNS = 100
@@ -65,7 +74,7 @@ class ProgressDisplay:
         self._clock = clock
         self._is_dry_run = dry_run
         self._written = WRITTEN_TITLES[dry_run]
-        self._stages = _STAGES | ({RunState.WRITING: "comparing with Port"} if dry_run else {})
+        self._stages = _STAGES | (_STAGES_OF_DRY_RUN if dry_run else {})
         self._started_s = clock()
         self._lined_s = self._started_s
         self._paces: dict[str, Pace] = {}
@@ -102,7 +111,8 @@ class ProgressDisplay:
 
     def _headline(self, result: RunResult, now_s: float) -> str:
         wait = self._waiting_for()
-        stage = self._stages.get(result.state, str(result.state))
+        of_type = _STAGES_OF_REPLAY if result.type == "replay" else {}
+        stage = of_type.get(result.state) or self._stages.get(result.state) or state_words(result.state)
         text = f"{stage}, {now_s - self._started_s:.0f} s"
         return f"{text}; waiting for {wait}" if wait else text
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from schemas.outcome import Reason
 from schemas.refresh_request import RefreshCause, RefreshRequest
-from schemas.topics import WEBHOOKS
+from services.cli.answerable import require_readers
 from services.cli.letters import Wanted, find_letter
 from services.cli.open_log import open_log
+from services.cli.presence import say_nobody
 from services.cli.start import start
 from shared.dead_letters import Resolution, closing_record
 from shared.errors import ConfigurationError
 from shared.kept_letters import KeptLetter, read_letters, why_not_refreshed
-from shared.log.interface import Log
 from shared.refresh_requests import refresh_record, requests_of
 
 RECORDS_PER_APPEND = 500
@@ -66,6 +66,8 @@ async def ask_again(file: Path | None, addresses: Sequence[str], wanted: Wanted)
         records = [refresh_record(one, identifier=identifier, made_at=now) for one in requests]
         for at in range(0, len(records), RECORDS_PER_APPEND):
             await log.append(records[at : at + RECORDS_PER_APPEND])
+        if requests:
+            await say_nobody(log)
     return Redriven(requests=requests, left=left)
 
 
@@ -86,19 +88,6 @@ async def close_letters(file: Path | None, addresses: Sequence[str], wanted: Wan
         addresses=[one.address for one in closable],
         left=[(one.address, _NO_KEY) for one in letters if not one.record.key],
     )
-
-
-async def require_readers(log: Log) -> None:
-    """Check that requests in this log are ever read.
-
-    Raises:
-        ConfigurationError: It is that of a one-shot sync.
-    """
-    if not await log.partitions(WEBHOOKS.name.__eq__):
-        raise ConfigurationError(
-            "nobody reads requests from this log: it is of a one-shot sync; run the sync again, which asks"
-            " for every object anew"
-        )
 
 
 def _chosen(letters: list[KeptLetter], addresses: Sequence[str], wanted: Wanted) -> list[KeptLetter]:

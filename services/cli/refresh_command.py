@@ -9,6 +9,7 @@ import typer
 
 from services.cli.log_option import LOG
 
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("refresh")(refresh)

@@ -4,16 +4,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from schemas.refresh_request import RefreshRequest
-from schemas.topics import MAPPING
+from services.cli.answerable import require_mapped, require_readers
 from services.cli.open_log import open_log
-from services.cli.redriving import require_readers
+from services.cli.presence import say_nobody
 from services.cli.start import start
 from shared.errors import ConfigurationError
 from shared.kinds import kind_named
-from shared.log.interface import Log, Position
-from shared.mapping_topic import MappingRecords
+from shared.log.interface import Position
 from shared.refresh_requests import refresh_record
-from shared.topic_reader import TopicReader
 
 ID_LIMIT_CHARS = 200
 
@@ -44,22 +42,9 @@ async def request_refresh(
     identifier = settings.integration.identifier
     async with open_log(file, settings) as log:
         await require_readers(log)
-        await _require_mapped(log, identifier, kind.name)
+        await require_mapped(log, identifier, [kind.name])
         request = RefreshRequest(kind=kind.name, object_id=object_id)
         now = datetime.now(UTC)
         (position,) = await log.append([refresh_record(request, identifier=identifier, made_at=now)])
+        await say_nobody(log)
     return request, position
-
-
-async def _require_mapped(log: Log, identifier: str, kind: str) -> None:
-    found = MappingRecords(identifier)
-    found.take(await TopicReader(log, MAPPING.name).to_end())
-    if found.in_force is None:
-        # The process that runs has not published one yet: it is the one to know.
-        return
-    mapped = sorted({entry.kind for entry in found.in_force.config.resources})
-    if kind not in mapped:
-        raise ConfigurationError(
-            f"the mapping in force makes nothing of {kind}; it has entries for"
-            f" {', '.join(mapped) or 'no kind'}"
-        )

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from schemas.command import Command, CommandType
+from services.cli.answerable import require_readers
 from services.cli.open_log import open_log
-from services.cli.redriving import require_readers
+from services.cli.presence import say_nobody
 from services.cli.start import start
 from shared.commands_topic import give_command
 from shared.kept_letters import read_letters
@@ -35,4 +36,5 @@ async def release_held(file: Path | None, blueprint: str) -> dict[str, int]:
         if held:
             command = Command(type=CommandType.RELEASE, blueprint=blueprint, asked_by=ASKED_BY)
             await give_command(log, command, identifier=identifier, at=datetime.now(UTC))
+            await say_nobody(log)
     return dict(sorted(held.items()))

@@ -6,33 +6,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from schemas.outcome import Count, Reason
+from schemas.outcome import Count
 from schemas.run import KindResult, KindState, RunFailure, RunResult, RunState
 from services.cli.layout import Cell, Column, Sheet, print_sheet
+from services.cli.next_steps import NEXT_STEPS
 from services.cli.plan_report import print_plan
 from services.cli.progress import WRITTEN_TITLES, written
 from services.cli.sweep_report import print_sweep
+from shared.counted import number_of
 
 EXAMPLES_PER_REASON = 3
-
-NEXT_STEPS = {
-    Reason.UNREADABLE: "mend the object in PagerDuty; of a dead letter, look at it with `pagerport dlq show`",
-    Reason.SELECTOR_ERROR: "make the selector's query give true or false, e.g. with `// false`",
-    Reason.IDENTIFIER_ERROR: "mend the identifier or blueprint expression of the entry",
-    Reason.IDENTIFIER_NULL: "give the entry an identifier that every object has, or filter such objects out",
-    Reason.BLUEPRINT_NULL: "make the blueprint expression give a name, or filter such objects out",
-    Reason.ITEMS_ERROR: "make itemsToParse give a list, e.g. `.field // []`",
-    Reason.JQ_TIMEOUT: "simplify the expression: it does not end, or takes too long",
-    Reason.JQ_CRASH: "simplify the expression: it ended jq (memory or recursion)",
-    Reason.TOO_LARGE: "map fewer or shorter properties: an entity must fit Port's 1 MiB, an object our 4 MiB",
-    Reason.INVALID_IDENTIFIER: 'replace what Port does not allow: gsub("[^a-zA-Z0-9@_.+:/=-]"; "-")',
-    Reason.BLUEPRINT_MISSING: "create the blueprint in Port, or mend its name in the mapping",
-    Reason.RELATION_TARGET_MISSING: "sync the related kind too, or set createMissingRelatedEntities: true",
-    Reason.REFUSED: "mend the mapping or the blueprint: Port's message says which property",
-    Reason.DELETE_HELD: "look whether the objects are gone; if so, `pagerport release` has each confirmed",
-    Reason.NO_ID: "nothing can be made of a row without an id: ask PagerDuty's support",
-    Reason.RETRIES_EXHAUSTED: "run the sync again; if it stays, ask Port with the trace id",
-}
 
 _HEADLINES = {
     RunState.COMPLETED: "[green]completed[/]: everything the mapping asks for is in Port",
@@ -44,8 +27,9 @@ _HEADLINES = {
 
 def print_report(console: Console, result: RunResult) -> None:
     """Print the whole report for people."""
-    print_sheet(console, _kinds_sheet(result))
-    console.print(f"[dim]{_legend(result)}[/]")
+    if result.kinds:
+        print_sheet(console, _kinds_sheet(result))
+        console.print(f"[dim]{_legend(result)}[/]")
     _print_kind_reasons(console, result)
     if result.failures_by_reason:
         print_sheet(console, _failures_sheet(result))
@@ -64,8 +48,9 @@ def print_report(console: Console, result: RunResult) -> None:
         spoiled = "; records that pagerport did not send may have spoiled the counts of mapper or writer"
         console.print(
             f"{'not finished' if is_early else 'not accounted for'}: "
-            f"{result.unmapped} objects read but not mapped, "
-            f"{result.unsettled} changes neither written nor refused{'' if is_early else spoiled}"
+            f"{number_of(result.unmapped, 'object')} read but not mapped, "
+            f"{number_of(result.unsettled, 'change')} neither written nor refused"
+            f"{'' if is_early else spoiled}"
         )
     if result.sweep is not None:
         print_sweep(console, result.sweep)
@@ -84,7 +69,7 @@ def _headline(result: RunResult) -> str:
         return "[green]planned[/]: nothing was written, this is what a sync would do"
     dropped, omitted = _lost(result)
     if result.green and (dropped or omitted):
-        lost = f"{dropped} {_values(dropped)} dropped, {omitted} left as they were"
+        lost = f"{number_of(dropped, 'value')} dropped, {omitted} left as they were"
         return f"[yellow]completed with warnings[/]: {lost}: see above"
     return _HEADLINES.get(result.state, str(result.state))
 
@@ -96,10 +81,6 @@ def _lost(result: RunResult) -> tuple[int, int]:
         sum(kind.writer.get(Count.DROPPED, 0) for kind in kinds),
         sum(kind.mapper.get(Count.OMITTED, 0) for kind in kinds),
     )
-
-
-def _values(number: int) -> str:
-    return "value" if number == 1 else "values"
 
 
 def _written_title(result: RunResult) -> str:
@@ -149,23 +130,27 @@ def _print_kind_reasons(console: Console, result: RunResult) -> None:
     for name, kind in result.kinds.items():
         if kind.reason:
             console.print(f"[yellow]{name}[/] {kind.state}: {escape(kind.reason)}")
-        for count, text in (
+        for count, one, several in (
             (
                 Count.OMITTED,
+                "value was left as it was, because its expression failed or gave nothing",
                 "values were left as they were, because their expression failed or gave nothing",
             ),
-            (Count.COLLIDED, "entities were made twice by one object and merged"),
+            (
+                Count.COLLIDED,
+                "entity was made twice by one object and merged",
+                "entities were made twice by one object and merged",
+            ),
         ):
             if number := kind.mapper.get(count, 0):
-                console.print(f"[dim]{name}: {number} {text}[/]")
-        if number := kind.writer.get(Count.DROPPED, 0):
-            console.print(
-                f"[dim]{name}: {number} values were dropped, because they cannot fit their blueprint[/]"
-            )
-        if number := kind.writer.get(Count.COERCED, 0):
-            console.print(
-                f"[dim]{name}: {number} values were changed in form only, to fit their blueprint[/]"
-            )
+                console.print(f"[dim]{name}: {number_of(number, one, several)}[/]")
+        for count, what in (
+            (Count.DROPPED, "dropped, because they cannot fit their blueprint"),
+            (Count.COERCED, "changed in form only, to fit their blueprint"),
+        ):
+            if number := kind.writer.get(count, 0):
+                values = number_of(number, "value was", "values were")
+                console.print(f"[dim]{name}: {values} {what}[/]")
 
 
 def _failures_sheet(result: RunResult) -> Sheet:

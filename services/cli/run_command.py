@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.mapping_option import MAPPING
 from services.cli.start import start
 
 if TYPE_CHECKING:
@@ -27,14 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def _run(
     *,
-    mapping: Annotated[
-        Path | None,
-        typer.Option(
-            "--mapping",
-            "-m",
-            help="Mapping file (YAML or JSON). Default: OCEAN__MAPPING__FILE, else Port's, else our own.",
-        ),
-    ] = None,
+    mapping: Annotated[Path | None, MAPPING] = None,
 ) -> None:
     """Keep Port up to date until stopped: live changes, schedule, commands; no Kafka needed."""
     from shared.settings.choices import EventListenerType
@@ -46,6 +40,15 @@ def _run(
 
         logger.info("OCEAN__EVENT_LISTENER is ONCE: this does one sync, as `pagerport sync` does, and ends")
         sync_once(settings, mapping)
+    if settings.kafka.servers:
+        from services.standalone.file import log_file
+
+        logger.warning(
+            "OCEAN__KAFKA__BOOTSTRAP_SERVERS is set, but `run` does not use Kafka: this is an installation "
+            "of its own over %s, while `status` and the like speak to Kafka; unset it, or start the services "
+            "on Kafka instead (`pagerport fetcher`, `gateway`, `mapper`, `writer`)",
+            log_file(settings),
+        )
     if mapping is not None:
         settings = settings.model_copy(update={"mapping": MappingSettings(file=mapping)})
     sys.exit(asyncio.run(_until_signal(settings)))

@@ -26,7 +26,7 @@ SERVICES: Final = {
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for name, (module, says) in SERVICES.items():
-        app.command(name, help=says, rich_help_panel="Services on Kafka")(_command(module))
+        app.command(name, help=says)(_command(module))
 
 
 def _command(module: str) -> Callable[[], None]:

@@ -1,13 +1,15 @@
 """Starts a command that needs settings: loads them, sets up the log lines, shows the warnings."""
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from shared.settings import Settings
     from shared.settings.loading import Group
 
 logger = logging.getLogger(__name__)
+
+_OF_THE_LISTENER: Final = "OCEAN__EVENT_LISTENER:"
 
 
 def start(*groups: "Group") -> "Settings":
@@ -29,6 +31,8 @@ def start(*groups: "Group") -> "Settings":
         secrets=settings.secrets,
     )
     for warning in settings.warnings:
-        logger.warning(warning)
+        # How live changes are listened for is of no matter to who only looks.
+        if set(groups) == {"pagerduty", "port"} or not warning.startswith(_OF_THE_LISTENER):
+            logger.warning(warning)
     require(settings, *groups)
     return settings

@@ -10,6 +10,7 @@ from schemas.run import KindResult, RunResult, RunState
 from schemas.run_sweep import SweepMode
 from schemas.topics import ENTITIES
 from services.cli.open_log import open_log
+from services.cli.sweep_report import not_judged
 from services.fetcher.listing import list_source
 from services.fetcher.mapping_authority import MappingAuthority
 from services.fetcher.one_object import Presence, ask_for_object, single_query
@@ -30,7 +31,11 @@ _EXISTENCES = {Presence.THERE: Existence.THERE, Presence.ABSENT: Existence.GONE}
 
 
 async def preview_sweep(settings: Settings, file: Path | None = None) -> RunResult:
-    """Return the last run with what its sweep would decide now.
+    """Return a run with what its sweep would decide now: the last one that could look for what is gone.
+
+    Args:
+        settings: All settings.
+        file: The log; None: that of the settings.
 
     Raises:
         ConfigurationError: No run has come to its end yet, or the mapping has changed since.
@@ -42,8 +47,12 @@ async def preview_sweep(settings: Settings, file: Path | None = None) -> RunResu
         open_pagerduty(settings, waits) as pagerduty,
         open_port(settings, waits, dry_run=True) as port,
     ):
-        run = await _last_run(log)
-        mapping = await _mapping_of(log, identifier, run)
+        mapping = await MappingAuthority(log, identifier, _now).catch_up()
+        run = await _run_to_judge(log, mapping)
+        if mapping is None or mapping.version != run.mapping_version:
+            raise ConfigurationError(
+                f"the mapping has changed since run {run.run_id}: what it makes is known after the next run"
+            )
         asking = _Asking(pagerduty, identifier, run.stamp)
         places = await log.partitions(ENTITIES.name.__eq__)
         sweep = make_sweep(
@@ -72,24 +81,18 @@ async def preview_sweep(settings: Settings, file: Path | None = None) -> RunResu
         return run
 
 
-async def _last_run(log: Log) -> RunResult:
+async def _run_to_judge(log: Log, mapping: MappingInForce | None) -> RunResult:
+    """Return the newest run that looked for what is gone under the mapping in force; else the newest one."""
     records = RunRecords(log)
     await records.catch_up()
-    run = next((one for one in reversed(records.runs) if one.state in _SWEPT), None)
-    if run is None:
+    swept = [run for run in reversed(records.runs) if run.state in _SWEPT]
+    if not swept:
         raise ConfigurationError(
             "no run has come to its end yet: there is nothing to judge; see `pagerport runs`"
         )
-    return run
-
-
-async def _mapping_of(log: Log, identifier: str, run: RunResult) -> MappingInForce:
-    mapping = await MappingAuthority(log, identifier, _now).catch_up()
-    if mapping is None or mapping.version != run.mapping_version:
-        raise ConfigurationError(
-            f"the mapping has changed since run {run.run_id}: what it makes is known after the next run"
-        )
-    return mapping
+    version = mapping.version if mapping else None
+    able = (run for run in swept if run.mapping_version == version and not not_judged(run))
+    return next(able, swept[0])
 
 
 class _Asking:

@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from schemas.run import RunResult
 from schemas.run_sweep import BlueprintSweep, KeepReason, RunSweep, SweepMode
 from services.cli.layout import Column, Sheet, print_sheet
 
@@ -31,6 +32,7 @@ WHY = {
     KeepReason.BY_EVENTS: "a webhook mapping makes it",
     KeepReason.BY_SEARCH: "an entry finds it by search",
     KeepReason.NOT_READABLE: "Port does not tell which entities are ours",
+    KeepReason.NOT_OURS: "Port lists it as ours and does not show it",
 }
 
 
@@ -47,12 +49,22 @@ def print_sweep(console: Console, sweep: RunSweep) -> None:
         console.print(f"[dim]not looked for what is gone in {escape(', '.join(names))}: {WHY[reason]}[/]")
 
 
+def not_judged(run: RunResult) -> str:
+    """Return what to do where a run could not look for all that is gone; empty: it could."""
+    if run.type == "resync" and run.is_whole:
+        return ""
+    what = "a replay" if run.type == "replay" else f"a resync of {', '.join(run.only_kinds)} only"
+    return (
+        f"run {run.run_id} was {what}, which cannot tell all that is gone: ask again after `pagerport resync`"
+    )
+
+
 def _sheet(blueprints: dict[str, BlueprintSweep], mode: SweepMode) -> Sheet:
     is_done = mode is SweepMode.ON
     return Sheet(
         columns=(
             Column(title="blueprint"),
-            Column(title="ours", right=True, goes=1),
+            Column(title="owned", right=True, goes=1),
             Column(title="look gone", right=True),
             Column(title="deleted" if is_done else "to delete", right=True),
             Column(title="kept", right=True),

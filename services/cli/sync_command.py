@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from services.cli.ending import error_lines, failure_document
+from services.cli.early_end import INTERRUPTED, failure_document
+from services.cli.ending import error_lines
+from services.cli.mapping_option import MAPPING
 from services.cli.start import start
 from shared.errors import ConfigurationError, PagerportError
 
@@ -25,23 +27,14 @@ def register(app: typer.Typer) -> None:
 
 def _sync(
     *,
-    mapping: Annotated[
-        Path | None,
-        typer.Option(
-            "--mapping",
-            "-m",
-            help="Mapping file (YAML or JSON). Default: OCEAN__MAPPING__FILE, else Port's, else our own.",
-        ),
-    ] = None,
+    mapping: Annotated[Path | None, MAPPING] = None,
     kind: Annotated[
         list[str] | None,
         typer.Option("--kind", "-k", help="Only this kind of the mapping; repeat it for more."),
     ] = None,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run", help="Write nothing to Port; say what would be created, updated, left alone."
-        ),
+        typer.Option("--dry-run", help="Write nothing to Port; say what would be created, updated, deleted."),
     ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the result as one JSON document on stdout, for machines.")
@@ -90,7 +83,14 @@ def sync_once(
     gc.freeze()
     return_large_blocks()
     screen = SyncScreen(settings, as_json=as_json, keep=keep, dry_run=dry_run)
-    sys.exit(asyncio.run(_until_signal(screen.run(mapping, kinds))))
+    try:
+        code = asyncio.run(_until_signal(screen.run(mapping, kinds)))
+    except KeyboardInterrupt:
+        # Before the run hears of signals, or a second time once it has reported.
+        if not screen.has_spoken:
+            raise
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 def _check_kinds(kinds: Sequence[str]) -> None:

@@ -6,23 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from schemas.run import RunResult, RunState
-from services.cli.ending import drop_output, error_lines, failure_document
+from services.cli.early_end import INTERRUPTED, NOTHING_READ, failure_document
+from services.cli.ending import drop_output, error_lines
 from services.cli.layout import output_console
 from services.cli.progress import ProgressDisplay
 from services.cli.report import print_report
+from services.cli.run_document import run_document
 from services.fetcher.mapping_authority import mapping_of_file
 from services.standalone.sync import Sync, run_sync
 from shared.errors import ConfigurationError
 from shared.http.waits import WaitLedger
-from shared.mapping_file import LoadedMapping, require_sound
+from shared.mapping_file import LoadedMapping
+from shared.mapping_warnings import warning_lines
 from shared.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 DONE = 0
 WITH_FAILURES = 1
-INTERRUPTED = 130
-NOTHING_READ = "interrupted before anything was read; no entity was written"
 
 
 class SyncScreen:
@@ -33,9 +34,13 @@ class SyncScreen:
         as_json: One JSON document on stdout instead of the report.
         keep: Whether the log of a sync with failures is kept.
         dry_run: Write nothing to Port.
+
+    Attributes:
+        has_spoken: Whether it is said how the sync ended.
     """
 
     def __init__(self, settings: Settings, *, as_json: bool, keep: bool, dry_run: bool = False) -> None:
+        self.has_spoken = False
         self._settings = settings
         self._as_json = as_json
         self._keep = keep
@@ -97,17 +102,18 @@ class SyncScreen:
     def _loaded(self, mapping: Path | None) -> LoadedMapping | None:
         named = self._settings.mapping.file
         if mapping is not None:
-            return self._checked(mapping_of_file(mapping))
+            return self._checked(mapping)
         if named is None:
             return None
         try:
-            return self._checked(mapping_of_file(named))
+            return self._checked(named)
         except ConfigurationError as error:
             raise ConfigurationError(f"{error} (OCEAN__MAPPING__FILE names this file)") from None
 
-    def _checked(self, loaded: LoadedMapping) -> LoadedMapping:
-        for problem in require_sound(loaded):
-            logger.warning(loaded.line(problem))
+    def _checked(self, file: Path) -> LoadedMapping:
+        loaded = mapping_of_file(file)
+        for line in warning_lines(loaded, file):
+            logger.warning(line)
         return loaded
 
     def _place_to_keep(self, run_id: str) -> Path:
@@ -121,13 +127,15 @@ class SyncScreen:
         return True
 
     def _say_failure(self, state: RunState, lines: Sequence[str]) -> None:
+        self.has_spoken = True
         if self._as_json:
             print(failure_document(state, lines), flush=True)
 
     def _report(self, result: RunResult) -> None:
+        self.has_spoken = True
         try:
             if self._as_json:
-                print(result.model_dump_json(indent=2, exclude_none=True), flush=True)
+                print(run_document(result), flush=True)
             else:
                 print_report(output_console(), result)
         except BrokenPipeError:

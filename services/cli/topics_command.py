@@ -92,6 +92,7 @@ def check_topics(
     """
     from services.cli.start import start
     from services.cli.topics_run import check, exit_code
+    from shared.log.kafka_topics import Mismatch
 
     settings = start()
     checked, differences = asyncio.run(check(settings, mapping))
@@ -105,4 +106,6 @@ def check_topics(
             print(difference)
         if not differences:
             print(f"{len(checked)} topics are as they should be")
+        if any(one.mismatch is Mismatch.MISSING for one in differences):
+            print("`pagerport topics create` makes those that are missing", file=sys.stderr)
     sys.exit(exit_code(differences))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,10 @@ import typer
 if TYPE_CHECKING:
     from services.fetcher.subscription.found import Found
 
-URL = typer.Option("--url", help="Address for PagerDuty. Default: OCEAN__BASE_URL and the gateway's path.")
+URL = typer.Option(
+    "--url",
+    help="Public address of the gateway; without a path, the gateway's is added. Default: OCEAN__BASE_URL.",
+)
 SCOPE = typer.Option("--scope", help="account, service/<id> or team/<id>. Default: OCEAN__WEBHOOK__SCOPE.")
 AS_JSON = typer.Option("--json", help="One JSON document on stdout.")
 FAILED = 1
@@ -121,6 +125,7 @@ def delete_webhook(
     """Delete a subscription: PagerDuty then sends no live changes for it."""
     from services.cli.start import start
     from services.cli.webhooks import choose_doomed, delete
+    from shared.errors import ConfigurationError
 
     settings = start("pagerduty")
     doomed = asyncio.run(choose_doomed(settings, subscription_id))
@@ -128,6 +133,8 @@ def delete_webhook(
         print(f"{one.subscription_id} delivers to {one.shown_url}")
     if not doomed:
         print("there is none that pagerport made")
+    elif not yes and not sys.stdin.isatty():
+        raise ConfigurationError("there is no terminal to ask at; give --yes to delete")
     elif yes or typer.confirm("Delete?"):
         asyncio.run(delete(settings, doomed))
         print("deleted")

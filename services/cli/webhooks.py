@@ -1,6 +1,7 @@
 """Asks PagerDuty about webhook subscriptions for the commands that show and mend them."""
 
 from collections.abc import Iterable, Sequence
+from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,7 +13,13 @@ from services.fetcher.subscription.calls import (
     ping_subscription,
 )
 from services.fetcher.subscription.care import Looked, SubscriptionCare, trouble_of
-from services.fetcher.subscription.found import Found, Wanted, same_address, wanted_subscription
+from services.fetcher.subscription.found import (
+    Found,
+    Wanted,
+    same_address,
+    shown_url,
+    wanted_subscription,
+)
 from services.fetcher.subscription.plan import Create, Delete, Enable, Step, Update, Verdict
 from shared.errors import ConfigurationError
 from shared.http.waits import WaitLedger
@@ -34,12 +41,18 @@ def wanted_or_refuse(settings: Settings, url: str, scope: str) -> Wanted:
     except ValidationError as error:
         message = str(error.errors()[0]["ctx"]["error"])
         raise ConfigurationError(f"--url or --scope: {message}") from None
-    wanted = wanted_subscription(settings, url=url, scope=scope)
+    wanted = wanted_subscription(settings, url=_with_path(settings, url), scope=scope)
     if wanted is None:
         raise ConfigurationError(
             "OCEAN__BASE_URL: is missing; set it to the public URL of the webhook gateway, or give --url"
         )
     return wanted
+
+
+def _with_path(settings: Settings, url: str) -> str:
+    """Return an address with the gateway's path where it has none, as OCEAN__BASE_URL has none."""
+    path = urlsplit(url).path.rstrip("/")
+    return webhook_url(settings, base=url) if url and path in {"", settings.path_prefix} else url
 
 
 async def all_subscriptions(settings: Settings) -> list[Found]:
@@ -64,7 +77,7 @@ async def mend(settings: Settings, wanted: Wanted) -> Looked:
         """A resync is up to the user of the command line."""
 
     async with open_pagerduty(settings, WaitLedger()) as client:
-        return await SubscriptionCare(client, wanted, no_catch_up).look(activate=True)
+        return await SubscriptionCare(client, wanted, no_catch_up).look(activate=True, is_logged=False)
 
 
 async def check(settings: Settings, wanted: Wanted) -> tuple[list[str], tuple[str, ...], tuple[str, ...]]:
@@ -85,7 +98,8 @@ async def check(settings: Settings, wanted: Wanted) -> tuple[list[str], tuple[st
         if one.subscription_id in plan.kept
     ]
     trouble = [
-        f"{_would(step)}: `pagerport webhook create` {'makes one' if isinstance(step, Create) else 'does it'}"
+        f"{_would(step, wanted)}: `pagerport webhook create` "
+        + ("makes one" if isinstance(step, Create) else "does it")
         for step in plan.steps
     ]
     if plan.verdict is Verdict.NOTHING and not trouble:
@@ -161,10 +175,11 @@ def describe(settings: Settings, one: Found) -> dict[str, object]:
     }
 
 
-def _would(step: Step) -> str:
+def _would(step: Step, wanted: Wanted) -> str:
     match step:
         case Create():
-            return "there is no subscription whose deliveries could be verified"
+            where = f"{shown_url(wanted.url)} ({wanted.scope})"
+            return f"there is no subscription for {where} whose deliveries could be verified"
         case Update(subscription_id):
             return f"{subscription_id} does not get all events"
         case Enable(subscription_id):

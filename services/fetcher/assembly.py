@@ -29,12 +29,11 @@ from services.fetcher.run_reader import RunReader
 from services.fetcher.service import FetcherService
 from services.fetcher.showing import show
 from services.fetcher.standing import StandingBoard, read_standing
-from services.fetcher.subscription.care import SubscriptionCare
-from services.fetcher.subscription.found import wanted_subscription
-from services.fetcher.subscription.watch import SubscriptionWatch
+from services.fetcher.subscription.watch import SubscriptionWatch, subscription_watch
 from services.fetcher.sweep.interface import Sweep
 from services.fetcher.sweep.sweeping import make_sweep
 from shared.core import Core
+from shared.http.wait_watch import WaitWatch
 from shared.http.waits import WaitLedger
 from shared.kept_letters import read_letters
 from shared.log.interface import Log
@@ -46,6 +45,7 @@ from shared.service.metrics import ServiceMetrics
 from shared.service.readiness import Check, RemoteWatch
 from shared.service.running import Running
 from shared.settings import Settings
+from shared.webhook_address import live_changes
 
 logger = logging.getLogger(__name__)
 
@@ -186,11 +186,7 @@ class FetcherAssembly:
         return self.hydration
 
     def _subscription(self) -> SubscriptionWatch | None:
-        wanted = wanted_subscription(self._settings)
-        if wanted is None:
-            return None
-        care = SubscriptionCare(self._pagerduty, wanted, self.service.catch_up)
-        return SubscriptionWatch(care, asyncio.sleep)
+        return subscription_watch(self._settings, self._pagerduty, self.service.catch_up, asyncio.sleep)
 
     def _integration(self) -> IntegrationCare:
         return IntegrationCare(
@@ -249,6 +245,7 @@ async def open_fetcher(log: Log, settings: Settings, metrics: ServiceMetrics) ->
         pagerduty = await stack.enter_async_context(open_pagerduty(settings, waits))
         port = await stack.enter_async_context(open_port(settings, waits))
         assembly = FetcherAssembly(log, settings, pagerduty, port, waits)
+        logger.info(live_changes(settings))
         metrics.watch_waits(waits)
         metrics.watch_requests(assembly.requests)
         show(metrics, assembly.service, assembly.hydration, assembly.healing)
@@ -259,6 +256,7 @@ async def open_fetcher(log: Log, settings: Settings, metrics: ServiceMetrics) ->
             asyncio.create_task(assembly.healing.run(), name="healing dead letters"),
             asyncio.create_task(service.while_leading(assembly.integration.run), name="integration in Port"),
             asyncio.create_task(service.while_leading(assembly.standing.run), name="telling how it stands"),
+            asyncio.create_task(WaitWatch(waits, "fetcher").run(), name="telling whom it waits for"),
         ]
         if assembly.subscription is not None:
             tasks.append(asyncio.create_task(assembly.look_after_subscription(), name="subscription care"))

@@ -192,7 +192,8 @@ class Conductor:
             noted.setdefault(place.topic, {})[place.partition] = end
         run.result.noted = noted
         if self._port_time is not None:
-            # An answer without a Date is of the time it is received at. Source: RFC 9110, Date.
+            # Port always says its time. What stands in its place may not: then it is the time of the answer's
+            # receipt, and clocks have to agree. Source: RFC 9110, Date.
             run.result.port_started_at = await self._port_time() or self._now().replace(microsecond=0)
 
     async def _list(self, run: RunInHand, sources: Sequence[Source]) -> None:

@@ -28,9 +28,11 @@ Publish = Callable[[Sequence[NewRecord]], Awaitable[int | None]]
 READINGS = 2
 """How often a list is read whose rows are not as many as announced: pages may have shifted meanwhile."""
 EMPTY_PAGES = 3
-"""In the cursor styles so many empty pages in a row are taken for the end."""
+"""In the cursor styles so many pages in a row without a new object are taken for the end."""
 STAGE = "fetcher"
 SAME_PAGE = "PagerDuty gave the same page again and again"
+NOTHING_MORE = "PagerDuty said that there is more, and gave nothing more"
+SAME_ROWS = "PagerDuty gave a new cursor with each page, and no new row"
 _PAGING = frozenset({"limit", "offset", "total", "cursor", "after"})
 
 
@@ -278,13 +280,15 @@ class ListReader:
     async def _read_by_cursor(self, query: Query, first: Fetched, tally: Tally) -> None:
         fetched, cursor, empty = first, None, 0
         while True:
+            before = tally.distinct
             await self._take(fetched, tally)
             following = fetched.page.cursor
             if following is None:
                 return
-            empty = 0 if fetched.page.rows else empty + 1
+            # A row that was read before, or has no id, brings the end no nearer.
+            empty = 0 if tally.distinct > before else empty + 1
             if following == cursor or empty == EMPTY_PAGES:
-                tally.stopped = "PagerDuty said that there is more, and gave nothing more"
+                tally.stopped = SAME_ROWS if fetched.page.rows else NOTHING_MORE
                 return
             cursor = following
             fetched = await self.fetch((*query, *cursor_query(self._kind, cursor)))

@@ -13,6 +13,7 @@ from services.fetcher.pages import Query
 from services.fetcher.raw_publisher import BeginFlight
 from services.fetcher.tally import Tally
 from services.fetcher.windows import OVERLAP, Span, bisect_span, can_be_halved, is_doubled, split_span
+from shared.counted import number_of
 from shared.kinds import kind_named
 from shared.pagerduty.client import PagerDutyClient
 from shared.query_values import as_instant
@@ -223,9 +224,9 @@ class _Listing:
         reasons = list(dict.fromkeys(self._shortcomings))
         lost = self.reader.failures_by_reason
         if number := lost.get(Reason.TOO_LARGE):
-            reasons.append(f"{number} objects are too large for a record and were left out")
+            reasons.append(f"{number_of(number, 'object')} too large for a record, left out")
         if number := lost.get(Reason.UNREADABLE):
-            reasons.append(f"{number} objects cannot be written as JSON and were left out")
+            reasons.append(f"{number_of(number, 'object')} not to be written as JSON, left out")
         state = KindState.INCOMPLETE if reasons else KindState.COMPLETE
         result = self.result(state, "; ".join(reasons))
         result.announced = self._total()

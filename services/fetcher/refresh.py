@@ -85,6 +85,8 @@ async def ask_and_publish(
         found = await ask_for_object(client, source.kind, object_id, single_query(source))
         if found.presence is Presence.ABSENT:
             return Existence.GONE
+        if found.presence is Presence.GIVEN_UP:
+            return Existence.GIVEN_UP
         if found.presence is not Presence.THERE or found.asked_at is None:
             return Existence.UNCLEAR
         if not await would_list(client, source, object_id, found.row):

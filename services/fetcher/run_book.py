@@ -153,6 +153,7 @@ class RunBook:
         result.unmapped, result.unsettled = count_unfinished(result.kinds)
         result.state = state or final_state(result)
         result.ended_at = self._around.now()
+        result.waiting_for = ""
         self._watch.on_close(result)
         await self._publish()
         self._watch.on_snapshot(result)

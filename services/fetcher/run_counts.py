@@ -14,6 +14,7 @@ from schemas.run import (
     RunState,
 )
 from services.fetcher.seen_ids import digest_text
+from shared.counted import number_of
 
 _WORST_FIRST = (
     KindState.FAILED,
@@ -78,13 +79,13 @@ def note_lost(result: RunResult) -> None:
     omitted = sum(kind.mapper.get(Count.OMITTED, 0) for kind in kinds)
     if dropped:
         result.warnings.append(
-            f"{dropped} values were dropped, for they do not fit their blueprint: the writer's log lines "
-            "name each property once, with the reason"
+            f"{number_of(dropped, 'value was', 'values were')} dropped, which did not fit the blueprint: the "
+            "writer's log lines name each property once, with the reason"
         )
     if omitted:
         result.warnings.append(
-            f"{omitted} values were left as they were, for their expressions gave none: the mapper's log "
-            "lines name each expression once, with the reason"
+            f"{number_of(omitted, 'value was', 'values were')} left alone, as the expression gave none: "
+            "the mapper's log lines name each expression once, with the reason"
         )
 
 

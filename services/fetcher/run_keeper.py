@@ -14,6 +14,7 @@ from services.fetcher.raw_publisher import RawPublisher
 from services.fetcher.run_attempt import Attempt
 from services.fetcher.run_journal import RunJournal
 from services.fetcher.run_requests import begin_run
+from services.fetcher.run_summary import summary
 from shared.errors import FatalError, NotOwnerError, PagerportError, RetryableError
 from shared.logs import log_context
 from shared.mapping_file import LoadedMapping
@@ -142,7 +143,7 @@ class RunKeeper:
             leadership=leadership,
         )
         with log_context(run_id=run.run_id):
-            logger.info("%s %s begins, attempt %d", run.type, run.run_id, run.attempt)
+            logger.info("%s begins, attempt %d", run.type, run.attempt)
             task = self._task = asyncio.create_task(attempt.carry_out())
             try:
                 await self._watch_over(task, run, leadership)
@@ -201,10 +202,11 @@ class RunKeeper:
             run.ended_at = self._parts.now()
             await self._journal.write(run)
         if error is None:
-            logger.info("run %s: %s", run.run_id, run.state)
+            level = logging.INFO if run.green else logging.WARNING
+            logger.log(level, "%s %s", run.type, summary(run))
         else:
             is_expected = isinstance(error, PagerportError)
-            logger.error("run %s failed: %s", run.run_id, error, exc_info=None if is_expected else error)
+            logger.error("%s failed: %s", run.type, error, exc_info=None if is_expected else error)
         await self._journal.forget_old()
         in_force = self._authority.in_force
         if error is not None and (in_force is None or in_force.config != loaded.config):

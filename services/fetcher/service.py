@@ -22,6 +22,7 @@ from services.fetcher.raw_publisher import RawPublisher
 from services.fetcher.run_journal import RunJournal
 from services.fetcher.run_keeper import HOLD_S, RunKeeper
 from services.fetcher.run_requests import RunRequest, is_answered, next_due, next_due_of_kind, next_run
+from services.fetcher.run_waits import RunWaits
 from shared.errors import NotOwnerError, PagerportError
 from shared.groups import FETCHER_GROUP
 from shared.log.interface import Subscription, TopicPartition
@@ -75,6 +76,7 @@ class FetcherService:
             leads=self.leads,
             nap=self._nap,
         )
+        self._waits = RunWaits(parts, self._journal, lambda: self._keeper.in_hand, self._asking)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -85,6 +87,7 @@ class FetcherService:
             asyncio.create_task(self.consumer.run(), name="commands and events"),
             asyncio.create_task(self._work(), name="runs"),
             asyncio.create_task(self.while_leading(self._watch_mapping), name="watching the mapping"),
+            asyncio.create_task(self.while_leading(self._waits.run), name="telling what runs wait for"),
         ]
         return self
 

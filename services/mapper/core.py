@@ -23,6 +23,7 @@ from services.mapper.reading import Newer, Readable, Unreadable, read_record
 from services.mapper.replaying import Replaying
 from shared.core import Batch
 from shared.dead_letters import dead_letter_record
+from shared.letter_lines import LetterLines
 from shared.log.interface import Log, NewRecord, Record, TopicPartition
 from shared.outcome import DONE, Outcome
 from shared.sightings import Sightings
@@ -98,6 +99,7 @@ class MapperCore:
         self._newest = NewestRecords(log)
         self._omissions = new_omissions() if omissions is None else omissions
         self._known = asyncio.Event()
+        self._letter_lines = LetterLines()
         self._held: set[TopicPartition] = set()
         self._stamps: dict[tuple[Operation, Origin, str, str, datetime | None, bool], HeaderStamp] = {}
         """Of the batch in hand."""
@@ -298,6 +300,7 @@ class MapperCore:
             run_id=run_id,
             failed_at=self._now(),
         )
+        self._letter_lines.say(letter)
         return dead_letter_record(record, letter)
 
 

@@ -100,7 +100,8 @@ class NewestRecords:
     def _database(self) -> sqlite3.Connection:
         """Return the scratch database, which exists only while something is replayed."""
         if self._opened is None:
-            self._opened = sqlite3.connect("", isolation_level=None)
+            # Closed in whatever thread the collector finds it left over.
+            self._opened = sqlite3.connect("", isolation_level=None, check_same_thread=False)
             weakref.finalize(self, self._opened.close)
             self._opened.execute("PRAGMA journal_mode = OFF")
             self._opened.execute(

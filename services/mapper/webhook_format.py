@@ -23,7 +23,6 @@ from schemas.entity_change import ChangeSource
 from schemas.mapping import (
     Entity,
     EntityMapping,
-    MappingFile,
     MappingInForce,
     Port,
     Resource,
@@ -108,11 +107,6 @@ def plan_webhook_format(mapping: MappingInForce) -> WebhookPlan | None:
         # An event that is not taken says nothing of an entity: only `operation: delete` deletes.
         topic_plan["fed"], topic_plan["feeds_any"] = [], False
     return WebhookPlan(plan, tuple(groups))
-
-
-def makes_events_of(config: MappingFile) -> bool:
-    """Whether a mapping is fed by the events themselves, so that the mapper must read them."""
-    return bool(config.webhook_mappings)
 
 
 def event_document(body: bytes, request: WebhookRequest) -> bytes:

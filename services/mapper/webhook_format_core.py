@@ -31,6 +31,7 @@ from services.mapper.webhook_format import (
 )
 from shared.core import Batch
 from shared.dead_letters import dead_letter_record
+from shared.letter_lines import LetterLines
 from shared.log.interface import Log, NewRecord, Record, TopicPartition
 from shared.outcome import DONE, Outcome
 from shared.sightings import Sightings
@@ -103,6 +104,7 @@ class WebhookMapperCore:
         self._patience_s = patience_s
         self._source = f"pagerport/{identifier}/mapper"
         self._known = asyncio.Event()
+        self._letter_lines = LetterLines()
         self._mapping_version = 0
         self._plan: WebhookPlan | None = None
         self._omissions: Sightings[WebhookLeftOut] = Sightings(OMISSIONS_KEPT)
@@ -237,6 +239,7 @@ class WebhookMapperCore:
             run_id=one.headers.runid,
             failed_at=self._now(),
         )
+        self._letter_lines.say(letter)
         return dead_letter_record(record, letter)
 
     def _note(self, omission: Omission, place: str) -> None:

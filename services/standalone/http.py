@@ -1,6 +1,7 @@
 """Answers HTTP for all services of this process: health, metrics, webhooks."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
@@ -11,6 +12,8 @@ from shared.errors import ConfigurationError
 from shared.service.http_protocol import BoundedProtocol
 from shared.service.probes import AsgiApp, Receive, Send
 from shared.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 STOP_TIMEOUT_S: Final = 5
 
@@ -24,6 +27,11 @@ class Router:
 
     def __init__(self, routes: Mapping[str, AsgiApp]) -> None:
         self._routes = routes
+
+    @property
+    def paths(self) -> list[str]:
+        """Return what is answered."""
+        return list(self._routes)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request; 404 where nothing is."""
@@ -75,6 +83,7 @@ async def serve_http(app: Router, settings: Settings) -> AsyncIterator[asyncio.T
             ) from None
 
     task = asyncio.create_task(serve(), name="HTTP")
+    logger.info("HTTP at %s:%d: %s", host, port, ", ".join(app.paths))
     try:
         yield task
     finally:

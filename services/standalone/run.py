@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Final
@@ -17,7 +17,8 @@ from services.webhook_gateway.service import open_gateway
 from services.writer.service import open_writer
 from shared.errors import FatalError, RetryableError
 from shared.log.sqlite import SqliteLog
-from shared.mapping_file import require_sound
+from shared.mapping_warnings import warning_lines
+from shared.membership import Membership
 from shared.service.lag import LagGauge
 from shared.service.metrics import ServiceMetrics
 from shared.service.metrics_union import MetricsUnion
@@ -57,8 +58,8 @@ async def run_always(settings: Settings) -> None:
     if settings.mapping.file is not None:
         # Later a broken file is refused and the last good one stays; at the start its author looks on.
         loaded = mapping_of_file(settings.mapping.file)
-        for problem in require_sound(loaded):
-            logger.warning(loaded.line(problem))
+        for line in warning_lines(loaded, settings.mapping.file):
+            logger.warning(line)
     log = await SqliteLog.open(log_file(settings), durable=True, consuming=True)
     try:
         async with open_services(log, settings) as tasks:
@@ -109,11 +110,16 @@ def _checks(running: Mapping[str, Running]) -> list[Check]:
     return [
         replace(check, name=f"{name} {check.name}")
         for name, one in running.items()
-        for check in (
-            *(found for member in one.consumers for found in membership_checks(member.membership, now_s)),
-            *one.checks(),
-        )
+        for check in (*_of_members([member.membership for member in one.consumers], now_s), *one.checks())
     ]
+
+
+def _of_members(members: Sequence[Membership], now_s: float) -> Iterator[Check]:
+    """Return the checks of a service's places in its group, numbered where it has several."""
+    for number, member in enumerate(members, start=1):
+        of_several = f" {number}" if len(members) > 1 else ""
+        for check in membership_checks(member, now_s):
+            yield replace(check, name=check.name + of_several)
 
 
 async def _care_for(log: SqliteLog) -> None:

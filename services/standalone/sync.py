@@ -33,7 +33,8 @@ from shared.errors import ConfigurationError
 from shared.http.waits import WaitLedger
 from shared.log.sqlite import SqliteLog
 from shared.logs import log_context
-from shared.mapping_file import LoadedMapping, require_sound
+from shared.mapping_file import LoadedMapping
+from shared.mapping_warnings import warning_lines
 from shared.settings import Settings
 from shared.sources import plan_sources
 from shared.tasks import all_of
@@ -116,12 +117,12 @@ async def _without_file(clients: Clients, settings: Settings, report: PortReport
             settings.integration.identifier,
             may_be_default=settings.initialize_port_resources,
         )
-        problems = require_sound(loaded)
+        warnings = warning_lines(loaded)
     except ConfigurationError as error:
         await report.refused(str(error))
         raise
-    for problem in problems:
-        logger.warning(loaded.line(problem))
+    for line in warnings:
+        logger.warning(line)
     logger.info("no mapping file is given; in force: %s", loaded.name)
     return loaded
 
@@ -210,6 +211,7 @@ async def _run(
             identifier=identifier,
             mode=_sweep_mode(sync),
             now=now,
+            remembers=sync.settings.log.file is not None,
         ),
         port_time=clients.port.time,
         note_listing=authority.note_listing,

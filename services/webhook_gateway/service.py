@@ -1,5 +1,6 @@
 """Starts the webhook gateway on a log: its routes, and its counters as metrics."""
 
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -12,6 +13,8 @@ from shared.service.metrics import Samples, ServiceMetrics
 from shared.service.readiness import Check
 from shared.service.running import Running
 from shared.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 DRAIN_TIMEOUT_S: Final = 5.0
 
@@ -27,6 +30,7 @@ async def open_gateway(log: Log, settings: Settings, metrics: ServiceMetrics) ->
     await log.create_topics([WEBHOOKS.name])
     gateway = gateway_app(log, settings)
     show_counters(gateway.counters, metrics)
+    logger.info("webhooks are taken at %s", " and ".join(gateway.paths))
     try:
         yield Running(
             routes=[(path, gateway) for path in gateway.paths], checks=lambda: [log_check(gateway.counters)]

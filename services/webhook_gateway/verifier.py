@@ -60,8 +60,8 @@ def build_verifier(settings: Settings) -> Verifier:
         says = (
             f"{SECRET_SETTING}: is missing, so no webhook can be verified; set it to the secret that "
             f"PagerDuty showed when the subscription was made, or set {TOKEN_SETTING} to a long random text, "
-            "the same for the fetcher (`make up` does so), or OCEAN__PORT__CLIENT_SECRET, from which the token "
-            "of subscriptions made by pagerport is derived"
+            "the same for the fetcher (`make up` does so), or OCEAN__PORT__CLIENT_SECRET, from which the "
+            "token of subscriptions made by pagerport is derived"
         )
         if webhook_url(settings):
             raise ConfigurationError(says)

@@ -55,6 +55,8 @@ class Chain:
         held: What was found.
         parked: Waits until the rest of the batch is done.
         on_last_try: Was parked: what fails now has failed.
+        left: Of a delete that Port refuses for what depends on the entity: what it says, and how many deletes
+            the writer had carried out by then.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Chain:
     held: dict[str, Any] | None = None
     parked: bool = False
     on_last_try: bool = False
+    left: tuple[str, int] | None = None
 
     @property
     def head(self) -> Change:
@@ -86,7 +89,7 @@ class Chain:
         A failed step of several changes is taken apart instead, so that each gets what it deserves.
         """
         step = self.steps.popleft()
-        self.persistence, self.held = None, None
+        self.persistence, self.held, self.left = None, None, None
         self.looked = self.blind = self.parked = self.on_last_try = False
         if end.reason is not None and len(step.parts) > 1:
             self.steps.extendleft(reversed(unfold(step)))

@@ -29,8 +29,10 @@ from services.writer.shape import Shape
 from services.writer.shapes import Shapes
 from services.writer.upserting import WRITTEN, Upserter, pack
 from shared.core import Batch
+from shared.dead_letters import dead_letter_record
 from shared.errors import FatalError
 from shared.http.backoff import Backoff
+from shared.letter_lines import LetterLines
 from shared.log.interface import Log, Record, TopicPartition
 from shared.outcome import Outcome
 from shared.port.call import LeavingError
@@ -96,6 +98,7 @@ class WriterCore:
         self._deleter = Deleter(port, sizes, mode=deletes, concurrency=concurrency)
         self._deletes = deletes
         self._holds = Holds(self._now_s, members=members)
+        self._letter_lines = LetterLines()
         self._said_held: dict[TopicPartition, int] = {}
         self._written = 0
         self._last_written_s = float("-inf")
@@ -121,12 +124,14 @@ class WriterCore:
         await self._until_left(self._carry_out(changes, work, batch.leaving), batch.leaving)
         self._holds.close(work.breaker)
         letters = [
-            letter_of(record, one, end, self._now())
+            (record, letter_of(record, one, end, self._now()))
             for record, one, end in zip(batch.records, decoded, work.ends, strict=True)
             if end is not None and end.reason is not None
         ]
         if letters:
-            await self._log.append(letters)
+            await self._log.append([dead_letter_record(record, letter) for record, letter in letters])
+            for _, letter in letters:
+                self._letter_lines.say(letter)
         for change in changes:
             if change.notes and work.ends[change.index] is not None:
                 self._preparer.note(change)

@@ -17,6 +17,7 @@ from services.writer.coercion import is_valid_identifier
 from services.writer.looking import chunks
 from services.writer.workers import Job, run_jobs
 from shared.delete_window import WINDOW_MIN
+from shared.port.answer import Answer
 from shared.port.client import BULK_DELETE_LIMIT, IDENTITY, PortClient
 from shared.port.persistence import Persistence
 from shared.settings.choices import Deletes
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 DELETED = Settled(Count.DELETED)
 NOT_DELETED = Settled(Count.NOT_DELETED)
 PLANNED = Settled(Count.PLANNED)
+LEFT = Settled(Count.NOT_DELETED, detail="others depend on it")
+"""No failure: trying again would not help, and the next resync's sweep does."""
 _EXAMPLES = 5
 _MISSING = 404
 _CANNOT_LOOK = "not deleted: Port does not tell which entities are ours"
@@ -38,6 +41,15 @@ class _Doomed:
     blueprint: str
     delete_dependents: bool
     entities: list[tuple[Chain, str]]
+
+    def parted(self, words: str) -> "tuple[_Doomed, _Doomed]":
+        """Return those that are quoted in Port's words, and the others."""
+        named = [one for one in self.entities if any(f"{mark}{one[1]}{mark}" in words for mark in "\"'`")]
+        others = [one for one in self.entities if one not in named]
+        return (
+            _Doomed(self.blueprint, self.delete_dependents, named),
+            _Doomed(self.blueprint, self.delete_dependents, others),
+        )
 
     def halves(self) -> "tuple[_Doomed, _Doomed]":
         middle = len(self.entities) // 2
@@ -62,6 +74,8 @@ class Deleter:
         self._sizes = sizes
         self._mode = mode
         self._concurrency = concurrency
+        self._deleted = 0
+        """Entities, so far."""
 
     async def delete(
         self, chains: Sequence[Chain], breaker: Breaker, leaving: asyncio.Event
@@ -71,10 +85,17 @@ class Deleter:
         What Port does not hold, somebody else wrote last, or was updated since the sweep's run began counts
         as not deleted. Sweeps never delete dependents.
         """
-        attempts: dict[Chain, Attempt] = {}
+        # What nothing was deleted for since it was refused would be refused again.
+        attempts: dict[Chain, Attempt] = {
+            chain: LEFT
+            for chain in chains
+            if chain.on_last_try and chain.left is not None and chain.left[1] == self._deleted
+        }
         groups: dict[tuple[str, bool], list[Chain]] = {}
         jobs: list[Job] = []
         for chain in chains:
+            if chain in attempts:
+                continue
             change = chain.head
             with_dependents = change.delete_dependents and change.origin is Origin.LIVE
             if not isinstance(change.identifier, str):
@@ -91,6 +112,9 @@ class Deleter:
             for part in chunks(group, BULK_DELETE_LIMIT)
         ]
         await run_jobs(jobs, concurrency=self._concurrency, leaving=leaving)
+        _say_left(
+            [chain for chain in chains if chain.on_last_try and _has_stayed(chain, attempts.get(chain))]
+        )
         return attempts
 
     def _ours(
@@ -190,6 +214,22 @@ class Deleter:
         )
         attempts.update((chain, end) for chain in guarded[passing:])
 
+    def _refused(self, chain: Chain, detail: str, *, takes_along: bool) -> Attempt:
+        """Return what comes of a delete that Port refuses.
+
+        By this we find out what other entities depend on: old incidents still name a service that is gone.
+        What depends on it may be deleted by this very batch, so it waits for the rest.
+
+        Args:
+            chain: Whose first step it is.
+            detail: What Port says, redacted.
+            takes_along: Port was told to delete the dependents, too.
+        """
+        if takes_along or not _is_of_dependents(detail):
+            return Later(failure(Reason.REFUSED, detail))
+        chain.left = detail, self._deleted
+        return Later(LEFT)
+
     def _job(
         self,
         doomed: _Doomed,
@@ -207,43 +247,64 @@ class Deleter:
             )
             is_gone = answer.status == _MISSING and not answer.transient
             if answer.ok or (is_gone and len(doomed.entities) == 1):
+                self._deleted += len(doomed.entities)
                 attempts.update((chain, DELETED) for chain, _ in doomed.entities)
                 return []
-            if len(doomed.entities) > 1:
-                return [self._job(half, attempts, leaving, answer.persistence) for half in doomed.halves()]
-            chain, _ = doomed.entities[0]
             detail = answer.describe(self._port.redact)
+            if len(doomed.entities) > 1:
+                named, others = doomed.parted(_named(answer, detail))
+                if not named.entities:
+                    halves = doomed.halves()
+                    return [self._job(half, attempts, leaving, answer.persistence) for half in halves]
+                for chain, _ in named.entities:
+                    attempts[chain] = self._refused(chain, detail, takes_along=doomed.delete_dependents)
+                return [self._job(others, attempts, leaving)] if others.entities else []
+            chain, _ = doomed.entities[0]
             attempts[chain] = (
                 failure(Reason.RETRIES_EXHAUSTED, detail)
                 if answer.transient
-                # What depends on it may be deleted by this very batch.
-                else Later(_refused(chain, detail, takes_along=doomed.delete_dependents))
+                else self._refused(chain, detail, takes_along=doomed.delete_dependents)
             )
             return []
 
         return send
 
 
-def _refused(chain: Chain, detail: str, *, takes_along: bool) -> Settled:
-    """Return the end of a delete that Port refuses.
+def _named(answer: Answer, detail: str) -> str:
+    """Return the words in which Port may name what others depend on; empty: it speaks of something else.
 
-    By this we find out what other entities depend on: old incidents still name a service that is gone.
-    Trying again would not help, and the next resync's sweep does: it is no failure.
-    Source: port-labs/terraform-provider-port-labs: "has dependant entities".
-
-    Args:
-        chain: Whose first step it is.
-        detail: What Port says, redacted.
-        takes_along: Port was told to delete the dependents, too.
+    The whole call is refused for one such entity, and the answer has no list of them.
+    Source: Port API, OpenAPI, Delete multiple entities.
     """
-    if takes_along or "depend" not in detail.lower():
-        return failure(Reason.REFUSED, detail)
-    if chain.on_last_try:
-        way_out = "delete what depends on it in Port"
-        if chain.head.origin is Origin.LIVE:
-            way_out += ", or set deleteDependentEntities: true in the mapping"
-        logger.warning("%s %s stays: %s; %s", chain.head.blueprint, chain.name, detail, way_out)
-    return NOT_DELETED
+    words = (answer.data or {}).get("message")
+    return words if not answer.transient and _is_of_dependents(detail) and isinstance(words, str) else ""
+
+
+def _is_of_dependents(detail: str) -> bool:
+    """Whether a refusal is for what depends on an entity.
+
+    Source: port-labs/terraform-provider-port-labs: "has dependant entities".
+    """
+    return "depend" in detail.lower()
+
+
+def _say_left(attempts: Mapping[Chain, Attempt]) -> None:
+    """Say in a line per blueprint what stays for what depends on it; of a sweep's deletes its run says it."""
+    left: dict[str, list[Chain]] = {}
+    for chain, attempt in attempts.items():
+        has_stayed = attempt is LEFT or attempt == Later(LEFT)
+        if has_stayed and chain.on_last_try and chain.head.origin is Origin.LIVE:
+            left.setdefault(chain.head.blueprint, []).append(chain)
+    for blueprint, chains in left.items():
+        says = chains[0].left
+        logger.warning(
+            "%d of %s stay in Port, though their objects are gone, e.g. %s: %s; delete what depends on them in "
+            "Port, or set deleteDependentEntities: true in the mapping",
+            len(chains),
+            blueprint,
+            ", ".join(chain.name for chain in chains[:_EXAMPLES]),
+            says[0] if says else "others depend on them",
+        )
 
 
 def is_due(change: Change, held: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from schemas.topics import ENTITIES
 from services.writer.breaker import Breaker
+from shared.counted import number_of
 from shared.delete_window import WINDOW_MIN
 from shared.log.interface import TopicPartition
 from shared.progress import Progress
@@ -56,9 +57,9 @@ class Holds:
         for blueprint, number in (+breaker.held).items():
             self._held_at[blueprint] = breaker.minute
             logger.error(
-                "%d live deletes of %s are held, for there are too many within %d minutes; look at `pagerport"
+                "%s of %s held, for there are too many within %d minutes; look at `pagerport"
                 " dlq list --reason delete_held`, then `pagerport release --blueprint %s`",
-                number,
+                number_of(number, "live delete"),
                 blueprint,
                 WINDOW_MIN,
                 blueprint,

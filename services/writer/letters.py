@@ -7,8 +7,7 @@ from schemas.outcome import Count, Reason
 from services.writer.chain import Settled
 from services.writer.change import Change
 from services.writer.decoding import Newer, Unreadable
-from shared.dead_letters import dead_letter_record
-from shared.log.interface import NewRecord, Record
+from shared.log.interface import Record
 from shared.outcome import LiveDelete, Outcome
 
 STAGE = "writer"
@@ -16,7 +15,7 @@ STAGE = "writer"
 Decoded = Change | Unreadable | Newer
 
 
-def letter_of(record: Record, decoded: Decoded, end: Settled, failed_at: datetime) -> NewRecord:
+def letter_of(record: Record, decoded: Decoded, end: Settled, failed_at: datetime) -> DeadLetter:
     """Return the dead letter of a change that failed.
 
     Args:
@@ -33,7 +32,7 @@ def letter_of(record: Record, decoded: Decoded, end: Settled, failed_at: datetim
         identifier=change.shown_identifier if change else "",
     )
     run_id, kind = _run_and_kind(decoded)
-    letter = DeadLetter(
+    return DeadLetter(
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
@@ -44,7 +43,6 @@ def letter_of(record: Record, decoded: Decoded, end: Settled, failed_at: datetim
         run_id=run_id,
         failed_at=failed_at,
     )
-    return dead_letter_record(record, letter)
 
 
 def outcome_of(decoded: Decoded, end: Settled | None, minute: int) -> Outcome | None:

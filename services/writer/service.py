@@ -1,7 +1,7 @@
 """Starts the writer on a log: its client of Port, its core, its place in the group."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
@@ -9,6 +9,7 @@ from typing import Final
 from schemas.topics import ENTITIES, dlq_topic
 from services.writer.core import WriterCore
 from shared.groups import WRITER_GROUP
+from shared.http.wait_watch import WaitWatch
 from shared.http.waits import WaitLedger
 from shared.log.interface import Log, Subscription
 from shared.lost_records import resync_for
@@ -67,26 +68,20 @@ async def open_writer(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
         )
         watch = RemoteWatch("Port", lambda: port.successes, waits)
         tasks = [asyncio.create_task(consumer.run(), name="writing") for consumer in consumers]
+        telling = asyncio.create_task(WaitWatch(waits, "writer").run(), name="telling whom it waits for")
         try:
-            yield Running(tasks=tasks, consumers=consumers, checks=lambda: [watch.check(), _deletes(core)])
+            yield Running(
+                tasks=[*tasks, telling], consumers=consumers, checks=lambda: [watch.check(), _deletes(core)]
+            )
         finally:
             for consumer in consumers:
                 consumer.stop()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            telling.cancel()
+            await asyncio.gather(*tasks, telling, return_exceptions=True)
 
 
 def _deletes(core: WriterCore) -> Check:
     """Say which live deletes the breaker holds: nothing is down, and upserts go on."""
     held = ", ".join(core.held_blueprints)
     detail = f"of {held} are held, too many at once; `pagerport release` has them confirmed" if held else ""
-    return Check("deletes", is_ok=True, detail=detail)
-
-
-def deletes_check(blueprints: Sequence[str]) -> Check:
-    """Return the check that says whose live deletes are held; upserts flow on, so it is no failure."""
-    if not blueprints:
-        return Check("deletes", is_ok=True)
-    detail = (
-        f"live deletes of {', '.join(blueprints)} are held, for there are too many; next: pagerport release"
-    )
     return Check("deletes", is_ok=True, detail=detail)

@@ -1,17 +1,21 @@
 """Keeps account of the time spent waiting for third parties."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from schemas.run import Wait
+from shared.http.slow_answers import SlowAnswers
 
 RATE_LIMIT = "rate limit"
 """Cause of a wait that the host asked for: it is well."""
 SLOW_S = 3.0
 """A request that has no answer for this long is something that is waited for."""
 _NO_ANSWER = "no answer yet"
+SLOW_ANSWER = "slow answer"
+"""Cause of the sums of requests that had no answer for so long; one that never had any fails beside that."""
 
 
 @dataclass(slots=True)
@@ -20,6 +24,15 @@ class _Entry:
     times: int = 0
     waiting: int = 0
     since_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OngoingWait:
+    """What is waited for now: host, cause, and for how many seconds."""
+
+    host: str
+    cause: str
+    seconds: float
 
 
 class WaitLedger:
@@ -36,6 +49,7 @@ class WaitLedger:
         self._clock = clock
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._in_flight: dict[object, tuple[float, str]] = {}
+        self._slow: dict[str, SlowAnswers] = {}
 
     def add(self, host: str, cause: str, seconds: float) -> None:
         """Add a wait that is over."""
@@ -65,17 +79,21 @@ class WaitLedger:
 
     @contextmanager
     def in_flight(self, host: str) -> Iterator[None]:
-        """Know of the request that the body of the `with` is; not a wait of the sums, for it is work.
+        """Know of the request that the body of the `with` is; one that takes long is a wait of the sums.
 
         Args:
             host: `PagerDuty` or `Port`.
         """
-        request = object()
-        self._in_flight[request] = (self._clock(), host)
+        request, since_s = object(), self._clock()
+        self._in_flight[request] = (since_s, host)
         try:
             yield
         finally:
             del self._in_flight[request]
+            if (now_s := self._clock()) - since_s >= SLOW_S:
+                open_s = [sent_s for sent_s, of in self._in_flight.values() if of == host]
+                oldest_s = min(open_s, default=math.inf)
+                self._slow.setdefault(host, SlowAnswers()).add(since_s, now_s, oldest_s)
 
     def waits(self) -> list[Wait]:
         """Return all waits so far, the longest first; a wait that goes on counts up to now."""
@@ -89,32 +107,33 @@ class WaitLedger:
             )
             for (host, cause), entry in self._entries.items()
         ]
+        found += [
+            Wait(host=host, cause=SLOW_ANSWER, seconds=round(slow.seconds, 3), times=slow.times)
+            for host, slow in self._slow.items()
+        ]
         return sorted(found, key=lambda wait: (-wait.seconds, wait.host, wait.cause))
 
     def waiting_for(self) -> str | None:
         """Return what is waited for now, e.g. `Port (HTTP 502) for 12 s`; None: nothing."""
-        now_s = self._clock()
-        going_on = [
-            (entry.since_s, host, cause) for (host, cause), entry in self._entries.items() if entry.waiting
-        ]
-        going_on += [
-            (since_s, host, _NO_ANSWER)
-            for since_s, host in self._in_flight.values()
-            if now_s - since_s >= SLOW_S
-        ]
-        if not going_on:
-            return None
-        since_s, host, cause = min(going_on)
-        return f"{host} ({cause}) for {now_s - since_s:.0f} s"
+        wait = self.longest()
+        return f"{wait.host} ({wait.cause}) for {wait.seconds:.0f} s" if wait else None
+
+    def longest(self) -> OngoingWait | None:
+        """Return what has been waited for longest of all that is waited for now; None: nothing."""
+        return max(self._ongoing(), key=lambda wait: (wait.seconds, wait.host, wait.cause), default=None)
 
     def ongoing(self, host: str) -> list[tuple[str, float]]:
         """Return what a host is waited for now: each cause, and for how many seconds."""
+        return [(wait.cause, wait.seconds) for wait in self._ongoing() if wait.host == host]
+
+    def _ongoing(self) -> Iterator[OngoingWait]:
         now_s = self._clock()
-        return [
-            (cause, now_s - entry.since_s)
-            for (of, cause), entry in self._entries.items()
-            if of == host and entry.waiting
-        ]
+        for (host, cause), entry in self._entries.items():
+            if entry.waiting:
+                yield OngoingWait(host, cause, now_s - entry.since_s)
+        for since_s, host in self._in_flight.values():
+            if now_s - since_s >= SLOW_S:
+                yield OngoingWait(host, _NO_ANSWER, now_s - since_s)
 
     def _entry(self, host: str, cause: str) -> _Entry:
         return self._entries.setdefault((host, cause), _Entry())

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import shutil
 import sqlite3
 import tempfile
 import time
@@ -32,10 +31,10 @@ from shared.log.places import choose_place
 from shared.log.sqlite_append import pack_records, positions_of
 from shared.log.sqlite_cleanup import expire, finish_compaction, plan_compaction, rewrite_chunks
 from shared.log.sqlite_groups import Group
-from shared.log.sqlite_leftovers import PREFIX as LEFTOVER_PREFIX
-from shared.log.sqlite_leftovers import remove_leftovers
+from shared.log.sqlite_health import FileHealth
 from shared.log.sqlite_lock import FileLock
-from shared.log.sqlite_store import Store
+from shared.log.sqlite_store import Store, require_log
+from shared.log.sqlite_temporary import TemporaryPlace, remove_leftovers
 from shared.log.sqlite_waiters import Waiters
 from shared.log.sqlite_worker import InlineWorker, ThreadWorker, Worker
 from shared.log.sqlite_writes import Chunks, GroupCommit, WriteQueue
@@ -49,7 +48,6 @@ LOOK_INTERVAL_S: Final = 0.25
 """How often a log looks for what other processes have appended."""
 
 _REWRITE_CHUNKS = 64
-_FILE_NAME = "log.sqlite"
 
 
 class SqliteLog:
@@ -61,14 +59,15 @@ class SqliteLog:
     """
 
     def __init__(
-        self, store: Store, worker: Worker, *, lock: FileLock | None, is_shared: bool, clock: Clock
+        self, store: Store, worker: Worker, *, lock: FileLock, is_shared: bool, clock: Clock
     ) -> None:
         self._store = store
         self._worker = worker
         self._lock = lock
         self._clock = clock
         self._is_shared = is_shared
-        self._directory: Path | None = None
+        self._place: TemporaryPlace | None = None
+        self._health = FileHealth(store.path, lock if is_shared else None)
         self._closed = False
         self._looker: asyncio.Task[None] | None = None
         self._writes = WriteQueue(self._write)
@@ -98,13 +97,16 @@ class SqliteLog:
             ConfigurationError: The file cannot be used, or another process consumes it.
         """
         path = Path(path)
+        if not consuming:
+            require_log(path)
         worker: Worker = ThreadWorker() if durable else InlineWorker()
-        lock = FileLock.acquire(path) if consuming else None
+        lock = FileLock.acquire(path) if consuming else FileLock.beside(path)
         try:
-            store = await worker.run(Store.open, path, durable=durable, locked=consuming, prefix=prefix)
+            store = await worker.run(
+                Store.open, path, durable=durable, locked=consuming, prefix=prefix, file=lock
+            )
         except BaseException:
-            if lock is not None:
-                lock.close()
+            lock.close()
             worker.close()
             raise
         log = cls(store, worker, lock=lock, is_shared=durable, clock=clock)
@@ -117,22 +119,51 @@ class SqliteLog:
     @classmethod
     async def temporary(cls, *, prefix: str = "", clock: Clock = time.time) -> "SqliteLog":
         """Open a log in a private temporary directory, which `close` removes (or else the next opening)."""
-        remove_leftovers(Path(tempfile.gettempdir()), _FILE_NAME)
-        directory = Path(tempfile.mkdtemp(prefix=LEFTOVER_PREFIX))
+        remove_leftovers(Path(tempfile.gettempdir()))
+        place = TemporaryPlace()
         try:
-            log = await cls.open(
-                directory / _FILE_NAME, durable=False, consuming=True, prefix=prefix, clock=clock
-            )
+            log = await cls.open(place.file, durable=False, consuming=True, prefix=prefix, clock=clock)
         except BaseException:
-            shutil.rmtree(directory, ignore_errors=True)
+            place.remove()
             raise
-        log._directory = directory
+        log._place = place
         return log
 
     @property
     def path(self) -> Path:
         """Return where the file is."""
         return self._store.path
+
+    @property
+    def trouble(self) -> str:
+        """Return why nothing can be taken in now; empty: it can, as far as was seen."""
+        return self._health.lost or self._health.trouble
+
+    def is_consumed(self) -> bool:
+        """Return whether a process consumes the file now, this one included."""
+        return self._lock.is_consumed()
+
+    async def try_write(self) -> str:
+        """Write what says nothing new; return why that cannot be done, or nothing."""
+        try:
+            await self._run(self._store.try_write)
+        except RetryableError as error:
+            self._health.failed(error)
+        else:
+            self._health.wrote()
+        return self._health.trouble
+
+    async def watch_file(self) -> None:
+        """Look after the file until cancelled.
+
+        Raises:
+            FatalError: It was deleted, moved or replaced; nothing is taken in from then on.
+        """
+        while True:
+            self._health.require_file()
+            if self._health.wants_try():
+                await self.try_write()
+            await asyncio.sleep(LOOK_INTERVAL_S)
 
     async def close(self, *, keep: bool = False) -> None:
         """Close the log; what was appended before is written first. Members of groups must have left.
@@ -152,26 +183,23 @@ class SqliteLog:
         self._waiters.wake_all()
         await self._worker.run(self._store.close)
         self._worker.close()
-        if self._lock is not None:
-            self._lock.close()
-        if self._directory is not None and not keep:
-            shutil.rmtree(self._directory)
+        self._lock.close()
+        if self._place is not None:
+            if keep:
+                self._place.keep()
+            else:
+                self._place.remove()
 
     async def keep_as(self, path: Path | str) -> None:
         """Close a temporary log and move its file.
 
         Raises:
-            ConfigurationError: The file cannot be moved there; it stays in the temporary directory.
+            ConfigurationError: The file cannot be moved there; it stays in the temporary directory, for good.
         """
-        await self.close(keep=True)
-        try:
-            shutil.move(self.path, path)
-        except OSError as error:
-            raise ConfigurationError(
-                f"cannot move the log to {path} ({error.strerror}); it is kept as {self.path}"
-            ) from error
-        if self._directory is not None:
-            shutil.rmtree(self._directory)
+        place, self._place = self._place, None
+        await self.close()
+        if place is not None:
+            place.keep_as(Path(path))
 
     async def append(self, records: Sequence[NewRecord]) -> list[Position]:
         """Append all records in order and return when they are durable. See `Log.append`."""
@@ -268,7 +296,7 @@ class SqliteLog:
         Raises:
             ConfigurationError: The log was opened without consuming.
         """
-        if self._lock is None:
+        if not self._lock.is_held:
             raise ConfigurationError(f"{self.path} is open for reading and appending, not for consuming")
         self._check_open()
         if group not in self._groups:
@@ -298,7 +326,7 @@ class SqliteLog:
         Raises:
             ConfigurationError: The log was opened without consuming.
         """
-        if self._lock is None:
+        if not self._lock.is_held:
             raise ConfigurationError(f"{self.path} is open for reading and appending, not for cleaning up")
         for topic in self._store.topics.values():
             for place in topic.places:
@@ -316,7 +344,14 @@ class SqliteLog:
         await self._run(finish_compaction, self._store, plan)
 
     async def _write(self, chunks: Chunks, commits: Sequence[GroupCommit]) -> list[int]:
-        firsts = await self._run(self._store.write, chunks, commits, int(self._clock() * 1000))
+        try:
+            firsts = await self._run(self._store.write, chunks, commits, int(self._clock() * 1000))
+        except RetryableError as error:
+            self._health.failed(error)
+            raise
+        # Before anybody is told that it is kept.
+        self._health.require_file()
+        self._health.wrote()
         self._waiters.wake({place for place, _ in chunks})
         return firsts
 

@@ -73,25 +73,22 @@ class Store:
         self._data_version = -1
 
     @classmethod
-    def open(cls, path: Path, *, durable: bool, locked: bool, prefix: str) -> "Store":
+    def open(
+        cls, path: Path, *, durable: bool, locked: bool, prefix: str, file: FileLock | None = None
+    ) -> "Store":
         """Open or create the file.
 
         Args:
             path: The file.
             durable: Whether an append is on disk when it returns. If not, the file is this process's alone.
-            locked: Whether the caller holds the file's lock; without it a missing file is not created.
+            locked: Whether the caller holds the file's lock.
             prefix: The installation's prefix of topics and groups.
+            file: The same file as the system knows it; what is older than this release is brought up to date
+                under its lock.
 
         Raises:
             ConfigurationError: No log file of a version we can read, or not readable and writable.
         """
-        if not locked and not path.is_file():
-            raise ConfigurationError(
-                f"there is no log at {path}; give the file that a sync named, with --log FILE or as "
-                "OCEAN__LOG__FILE"
-            )
-        if not locked and not _is_database(path):
-            raise ConfigurationError(f"{path} is not a pagerport log; give the file that the sync named")
         if locked:
             _make_private(path)
         try:
@@ -99,7 +96,12 @@ class Store:
                 path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
             try:
-                _prepare(connection, path, durable=durable, locked=locked)
+                _prepare(
+                    connection,
+                    path,
+                    durable=durable,
+                    lock=nullcontext() if locked or file is None else file.held(),
+                )
                 store = cls(connection, path, prefix)
                 store.refresh()
                 store.check_partitions()
@@ -116,6 +118,10 @@ class Store:
     def close(self) -> None:
         """Close the file; the last one to do so leaves no side files."""
         self.connection.close()
+
+    def try_write(self) -> None:
+        """Write what says nothing new, to see whether anything can be written."""
+        self.connection.execute(f"PRAGMA user_version = {VERSION}")
 
     def refresh(self) -> bool:
         """Look whether another connection has written since the last look, and take over what it wrote."""
@@ -304,7 +310,9 @@ class _Transaction:
                 connection.execute("ROLLBACK")
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, *, durable: bool, locked: bool) -> None:
+def _prepare(
+    connection: sqlite3.Connection, path: Path, *, durable: bool, lock: AbstractContextManager[object]
+) -> None:
     connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     if not durable:
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -318,7 +326,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, *, durable: bool, locke
         connection.execute("PRAGMA journal_mode = MEMORY")
         connection.execute("PRAGMA synchronous = OFF")
     if version < VERSION:
-        with _lock_for_migration(path, locked=locked):
+        with lock:
             migrate(connection, path)
     connection.execute(
         "BEGIN IMMEDIATE"
@@ -336,6 +344,21 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE))
 
 
+def require_log(path: Path) -> None:
+    """Check that there is a file which may be a log; SQLite would make one.
+
+    Raises:
+        ConfigurationError: There is none, or it is something else.
+    """
+    if not path.is_file():
+        raise ConfigurationError(
+            f"there is no log at {path}; give the file that a sync named, with --log FILE or as "
+            "OCEAN__LOG__FILE"
+        )
+    if not _is_database(path):
+        raise ConfigurationError(f"{path} is not a pagerport log; give the file that the sync named")
+
+
 def _is_database(path: Path) -> bool:
     """Return whether it is an SQLite file: an empty one is none, and a reader must not make one of it."""
     try:
@@ -343,7 +366,3 @@ def _is_database(path: Path) -> bool:
             return file.read(len(_MAGIC)) == _MAGIC
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read ({error.strerror}); may you read it?") from None
-
-
-def _lock_for_migration(path: Path, *, locked: bool) -> AbstractContextManager[object]:
-    return nullcontext() if locked else closing(FileLock.acquire(path))

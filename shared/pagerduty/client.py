@@ -298,8 +298,9 @@ class PagerDutyClient:
     async def _ask_or_hold(self, state: Try) -> tuple[datetime, Reply]:
         """Send the request as soon as the circuit is closed, or it is the turn of this one to try."""
         circuit = self._contact.circuit
-        while True:
-            state.was_trial = False
+        state.was_trial = False
+        while (asked := await self._ask_once(state.request, may_try=False)) is None:
+            # Leave of the budget was waited for before: who queues can try at once.
             with circuit.queue() as has_turn:
                 while circuit.is_open:
                     with self._waits.waiting(HOST, circuit.cause):
@@ -308,10 +309,9 @@ class PagerDutyClient:
                             continue
                         await self._sleep(min(circuit.next_delay_s(), self._left_s(state)))
                     state.was_trial = True
-                    if asked := await self._ask_once(state.request, may_try=True):
-                        return asked
-            if asked := await self._ask_once(state.request, may_try=False):
-                return asked
+                    if tried := await self._ask_once(state.request, may_try=True):
+                        return tried
+        return asked
 
     async def _ask_once(self, request: Request, *, may_try: bool) -> tuple[datetime, Reply] | None:
         """Send the request as soon as budget and slots allow.
@@ -380,7 +380,8 @@ class PagerDutyClient:
             )
         return (
             f"PagerDuty at {self.address} let nothing through for {self._patience.stall_timeout_s:.0f} "
-            f"s, at last {state.request}: {reply.detail}; run it again later, or raise {STALL_SETTING}"
+            f"s, at last {state.request}: {reply.detail}{self._whose(reply)}; run it again later, or raise "
+            f"{STALL_SETTING}"
         )
 
     def _answer(self, reply: Reply, sent_at: datetime, state: Try) -> Answer:
@@ -396,11 +397,21 @@ class PagerDutyClient:
 
     def _given_up(self, reply: Reply, sent_at: datetime, state: Try) -> Answer:
         number = state.failures + state.limited
+        detail = f"{state.request}: failed {number} times, at last {reply.detail}{self._whose(reply)}"
         return Answer(
             verdict=Verdict.GIVEN_UP,
             sent_at=sent_at,
             attempts=state.attempts,
-            detail=self._clean(f"{state.request}: failed {number} times, at last {reply.detail}"),
+            detail=self._clean(detail),
+        )
+
+    def _whose(self, reply: Reply) -> str:
+        """Return what to look at where something else answers; empty: PagerDuty has, or nobody."""
+        if not reply.is_foreign:
+            return ""
+        return (
+            f"; what answers at {self.address} is not PagerDuty: look at the proxy on the way and at "
+            f"{URL_SETTING}"
         )
 
     def _refusal(self, request: Request, reply: Reply) -> str:

@@ -17,10 +17,12 @@ class ErrorBody:
     Attributes:
         code: PagerDuty's own code, e.g. 2002; None: not given.
         text: Message and details in one line, at most `TEXT_LIMIT_CHARS`; empty: nothing readable.
+        is_pagerdutys: The body is a JSON object with `error`, as PagerDuty's are and a proxy's page is not.
     """
 
     code: int | None = None
     text: str = ""
+    is_pagerdutys: bool = False
 
 
 def read_error(body: bytes, clean: Callable[[str], str] = str) -> ErrorBody:
@@ -39,11 +41,13 @@ def read_error(body: bytes, clean: Callable[[str], str] = str) -> ErrorBody:
     except ValueError:
         return ErrorBody()
     error = document.get("error", document) if isinstance(document, dict) else document
+    is_its = isinstance(document, dict) and "error" in document
     if not isinstance(error, dict):
-        return ErrorBody(text=_cut(clean(_joined([_flat(error)]))))
+        return ErrorBody(text=_cut(clean(_joined([_flat(error)]))), is_pagerdutys=is_its)
     code = error.get("code")
     parts = [_flat(error.get("message")), _flat(error.get("errors"))]
-    return ErrorBody(code=code if isinstance(code, int) else None, text=_cut(clean(_joined(parts))))
+    text = _cut(clean(_joined(parts)))
+    return ErrorBody(code=code if isinstance(code, int) else None, text=text, is_pagerdutys=is_its)
 
 
 def _flat(value: Any, levels: int = _LEVELS) -> str:  # noqa: ANN401 - foreign JSON

@@ -10,7 +10,7 @@ import orjson
 from shared.http.exchange import AnswerTooLargeError
 from shared.lenient_json import read_leniently
 from shared.pagerduty.error_body import read_error
-from shared.pagerduty.verdicts import Verdict, classify, is_daily_quota_spent
+from shared.pagerduty.verdicts import Verdict, classify, is_daily_quota_spent, is_foreign
 
 _MAY_BE_EMPTY = frozenset({202, 204})
 """To what changes something: accepted, and done. Source: PagerDuty REST API, Webhook subscriptions."""
@@ -29,12 +29,14 @@ class Reply:
         size_bytes: Of the body as it was before it was parsed, when OK.
         headers: Headers of the reply.
         code: PagerDuty's own code of an error; None: it gave none.
+        is_foreign: Something has replied that does not speak like PagerDuty.
     """
 
     verdict: Verdict
     cause: str = ""
     detail: str = ""
     served: bool = True
+    is_foreign: bool = False
     body: Mapping[str, Any] = field(default_factory=dict)
     size_bytes: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -43,6 +45,8 @@ class Reply:
 
 def judge_response(response: httpx.Response, clean: Callable[[str], str] = str) -> Reply:
     """Judge a reply that has come. A 2xx without a JSON object is a failure that may pass: a proxy's page.
+
+    So is a 404 without PagerDuty's form of an error.
 
     Args:
         response: Read to its end.
@@ -57,13 +61,10 @@ def judge_response(response: httpx.Response, clean: Callable[[str], str] = str) 
             return Reply(
                 verdict=Verdict.OK, body=body, size_bytes=len(response.content), headers=response.headers
             )
-        cause = f"HTTP {status} without JSON"
-        kind = response.headers.get("content-type", "no content type")
-        detail = f"{cause} ({kind}){_request_id(response, clean)}"
-        return Reply(
-            verdict=Verdict.RETRY, cause=cause, detail=detail, served=False, headers=response.headers
-        )
+        return _foreign(response, f"HTTP {status} without JSON", clean)
     error = read_error(response.content, clean)
+    if is_foreign(status, error):
+        return _foreign(response, f"HTTP {status} that is not PagerDuty's", clean)
     text = error.text or ("redirect" if 300 <= status < 400 else response.reason_phrase)
     code = "" if error.code is None else f" (code {error.code})"
     verdict = classify(status, error)
@@ -75,6 +76,19 @@ def judge_response(response: httpx.Response, clean: Callable[[str], str] = str) 
         detail=f"HTTP {status}: {text}{code}{_request_id(response, clean)}",
         headers=response.headers,
         code=error.code,
+    )
+
+
+def _foreign(response: httpx.Response, cause: str, clean: Callable[[str], str]) -> Reply:
+    """Return the reply of something that answers in PagerDuty's place, as a proxy does: it may pass."""
+    kind = clean(response.headers.get("content-type", "no content type"))[:64]
+    return Reply(
+        verdict=Verdict.RETRY,
+        cause=cause,
+        detail=f"{cause} ({kind}){_request_id(response, clean)}",
+        served=False,
+        is_foreign=True,
+        headers=response.headers,
     )
 
 

@@ -42,11 +42,12 @@ _CODES = {
     5002: Verdict.NOT_FOUND,
     6001: Verdict.NOT_FOUND,
 }
+_MISSING = 404
 _STATUSES = {
     401: Verdict.UNAUTHORIZED,
     402: Verdict.DENIED,
     403: Verdict.DENIED,
-    404: Verdict.NOT_FOUND,
+    _MISSING: Verdict.NOT_FOUND,
     408: Verdict.RETRY,
     429: Verdict.RATE_LIMITED,
 }
@@ -67,10 +68,14 @@ def is_daily_quota_spent(headers: Mapping[str, str]) -> bool:
 
 
 def classify(status: int, error: ErrorBody) -> Verdict:
-    """Return what an answer means. The status decides before the code; only a 400 asks the code."""
+    """Return what an answer means. The status decides before the code; only a 400 asks the code.
+
+    Only PagerDuty knows that something is gone. A proxy says 404 of what it cannot forward, so that one
+    without PagerDuty's form of an error says nothing of the object: like a failed gateway, it may pass.
+    """
     if 200 <= status < 300:
         return Verdict.OK
-    if status >= 500:
+    if status >= 500 or is_foreign(status, error):
         return Verdict.RETRY
     if status in _STATUSES:
         # An expired account is told as 403: for a whole run, not for one kind.
@@ -78,5 +83,15 @@ def classify(status: int, error: ErrorBody) -> Verdict:
     if status == 400:
         if _PAST_CAP.search(error.text):
             return Verdict.PAST_CAP
-        return _CODES.get(error.code or 0, Verdict.REFUSED)
+        verdict = _CODES.get(error.code or 0, Verdict.REFUSED)
+        is_its = verdict is not Verdict.NOT_FOUND or error.is_pagerdutys
+        return verdict if is_its else Verdict.REFUSED
     return Verdict.REFUSED
+
+
+def is_foreign(status: int, error: ErrorBody) -> bool:
+    """Return whether a 404 is somebody else's: PagerDuty's is a JSON object with `error`.
+
+    Source: PagerDuty REST API, Errors.
+    """
+    return status == _MISSING and not error.is_pagerdutys

@@ -2,25 +2,25 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
 
-from schemas.outcome import Reason
-from shared.errors import RejectedError, RetryableError
+from shared.errors import RetryableError
 from shared.port.answer import Answer
 from shared.port.call import Call
-from shared.port.datasource import PRODUCT, ownership_rules
+from shared.port.datasource import PRODUCT, Ownership
+from shared.port.final_answer import failure_text, require_ok
 from shared.port.integration import IntegrationCalls, integration_path
+from shared.port.owned_search import SEARCH_PAGE_LIMIT, OwnedPage, OwnedSearch
+from shared.port.paths import blueprint_path
 from shared.port.persistence import Persistence, Weight
 from shared.port.transport import PortTransport
 
 BULK_UPSERT_LIMIT = 20  # Source: Port API, OpenAPI, Create multiple entities
 BULK_DELETE_LIMIT = 100  # Source: Port API, OpenAPI, Delete multiple entities
-SEARCH_PAGE_LIMIT = 1000  # Source: Port API, OpenAPI, Search a blueprint's entities
 IDENTITY = ("$identifier", "$updatedAt")
 """What a search returns of entities that are only to be told apart."""
 NAME_LIMIT_CHARS = 1000
@@ -35,19 +35,6 @@ _NOT_THERE = frozenset({400, 404, 422})
 _CONFLICT = 409
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedPage:
-    """A page of our own entities of a blueprint.
-
-    Attributes:
-        entities: Each with `identifier`, `updatedAt` and `createdAt`.
-        cursor: Where the next page begins; empty: this is the last one.
-    """
-
-    entities: tuple[dict[str, Any], ...]
-    cursor: str
-
-
 class PortClient:
     """The calls. Every one raises what `PortTransport.call` raises.
 
@@ -57,13 +44,14 @@ class PortClient:
         adopt_peer: What Port's own integration wrote under that identifier is ours too.
 
     Attributes:
+        identifier: Integration identifier.
         integration: The calls about our integration object.
     """
 
     def __init__(self, transport: PortTransport, *, identifier: str, adopt_peer: bool = False) -> None:
         self._transport = transport
-        self._identifier = identifier
-        self._ownership = ownership_rules(identifier, adopt_peer=adopt_peer)
+        self.identifier = identifier
+        self._search = OwnedSearch(transport, Ownership(identifier, adopt_peer=adopt_peer))
         self.redact = transport.redact
         self.integration = IntegrationCalls(transport, identifier)
 
@@ -84,7 +72,7 @@ class PortClient:
     async def time(self) -> datetime | None:
         """Return what time it is at Port, cut to the second; None: Port does not say."""
         # Any answer will do, also that there is no such blueprint.
-        await self._transport.call(Call(method="GET", path=_blueprint_path(PRODUCT), family="blueprint"))
+        await self._transport.call(Call(method="GET", path=blueprint_path(PRODUCT), family="blueprint"))
         return self._transport.answered_at
 
     async def pause(self, cause: str, delay_s: float, leaving: asyncio.Event | None) -> None:
@@ -101,8 +89,8 @@ class PortClient:
         """
         if blueprint in {"", ".", ".."} or len(blueprint) > NAME_LIMIT_CHARS:
             return None
-        probe = integration_path(self._identifier)
-        return await self._get(_blueprint_path(blueprint), "blueprint", "blueprint", leaving, probe=probe)
+        probe = integration_path(self.identifier)
+        return await self._get(blueprint_path(blueprint), "blueprint", "blueprint", leaving, probe=probe)
 
     async def create_blueprint(self, definition: Mapping[str, Any]) -> bool:
         """Create a blueprint and its page of the catalog; False: one of that name exists, and stays as it is.
@@ -116,7 +104,7 @@ class PortClient:
         answer = await self._transport.call(call)
         if answer.status == _CONFLICT:
             return False
-        self._require_ok(call, answer)
+        require_ok(call, answer, self.redact)
         return True
 
     async def update_blueprint(self, blueprint: str, parts: Mapping[str, Any]) -> None:
@@ -126,9 +114,9 @@ class PortClient:
             RejectedError: Port refuses the definition.
             RetryableError: Port fails for this call only.
         """
-        path = _blueprint_path(blueprint)
+        path = blueprint_path(blueprint)
         call = Call(method="PATCH", path=path, family="blueprint", body=orjson.dumps(parts))
-        self._require_ok(call, await self._transport.call(call))
+        require_ok(call, await self._transport.call(call), self.redact)
 
     async def get_integration(self, identifier: str) -> dict[str, Any] | None:
         """Return the integration object, whose `config` is the mapping kept in Port; None: there is none.
@@ -146,7 +134,7 @@ class PortClient:
         """
         if not identifier or max(len(blueprint), len(identifier)) > NAME_LIMIT_CHARS:
             return None
-        path = f"{_blueprint_path(blueprint)}/entities/{quote(identifier, safe='')}"
+        path = f"{blueprint_path(blueprint)}/entities/{quote(identifier, safe='')}"
         return await self._get(path, "entity", "entities", None)
 
     async def search_entities(
@@ -163,16 +151,19 @@ class PortClient:
         Args:
             blueprint: Their blueprint.
             identifiers: At most 1 000.
-            only_ours: Leave out what this installation did not write last.
+            only_ours: Leave out what this installation did not write last, by Port's rules and by its answer.
             include: Names of properties, relations and `$` meta properties to return; None: all.
             leaving: Gives up waiting once set.
         """
-        rules: list[Any] = [{"property": "$identifier", "operator": "in", "value": list(identifiers)}]
+        rule = {"property": "$identifier", "operator": "in", "value": list(identifiers)}
+        limit = len(identifiers)
         if only_ours:
-            rules += self._ownership
-        query = {"combinator": "and", "rules": rules}
-        weight = Weight.WHOLE if only_ours else Weight.OPTIONAL
-        return await self._search(blueprint, query, include, len(identifiers), leaving, weight)
+            shown = IDENTITY if include is None else include
+            return await self._search.find_ours(blueprint, rule, shown, limit, leaving=leaving)
+        query = {"combinator": "and", "rules": [rule]}
+        return await self._search.find(
+            blueprint, query, include, limit, leaving=leaving, weight=Weight.OPTIONAL
+        )
 
     async def search_owned(
         self, blueprint: str, query: Mapping[str, Any], *, leaving: asyncio.Event | None = None
@@ -181,8 +172,7 @@ class PortClient:
 
         Only identifier and time of the last update are returned.
         """
-        both = {"combinator": "and", "rules": [dict(query), *self._ownership]}
-        return await self._search(blueprint, both, IDENTITY, SEARCH_PAGE_LIMIT, leaving, Weight.WHOLE)
+        return await self._search.find_ours(blueprint, query, IDENTITY, SEARCH_PAGE_LIMIT, leaving=leaving)
 
     async def owned_page(
         self, blueprint: str, cursor: str = "", *, leaving: asyncio.Event | None = None
@@ -194,32 +184,14 @@ class PortClient:
             cursor: That of the page before; empty: the first one.
             leaving: Gives up waiting once set.
         """
-        query = {"combinator": "and", "rules": self._ownership}
-        body = {"query": query, "include": list(OWNERSHIP), "limit": SEARCH_PAGE_LIMIT}
-        if cursor:
-            body["from"] = cursor
-        path = _blueprint_path(blueprint)
-        call = Call(
-            method="POST",
-            path=f"{path}/entities/search",
-            family="search",
-            body=orjson.dumps(body),
-            probe=path,
-        )
-        answer = await self._transport.call(call, leaving)
-        entities = answer.data.get("entities") if answer.ok and answer.data is not None else None
-        if answer.data is None or not isinstance(entities, list):
-            return None
-        named = (one for one in entities if isinstance(one, dict) and isinstance(one.get("identifier"), str))
-        following = answer.data.get("next")
-        return OwnedPage(tuple(named), following if isinstance(following, str) else "")
+        return await self._search.page(blueprint, cursor, OWNERSHIP, leaving=leaving)
 
     async def count_entities(self, blueprint: str, *, leaving: asyncio.Event | None = None) -> int | None:
         """Return how many entities a blueprint has, whoever wrote them; None: Port does not tell.
 
         Source: Port API, OpenAPI, entities-count.
         """
-        path = f"{_blueprint_path(blueprint)}/entities-count"
+        path = f"{blueprint_path(blueprint)}/entities-count"
         call = Call(method="GET", path=path, family="entities", weight=Weight.OPTIONAL, is_question=True)
         answer = await self._transport.call(call, leaving)
         count = answer.data.get("count") if answer.ok and answer.data is not None else None
@@ -255,7 +227,7 @@ class PortClient:
                 "create_missing_related_entities": _flag(create_missing),
             }
         )
-        path = _blueprint_path(blueprint)
+        path = blueprint_path(blueprint)
         body = b'{"entities":[' + b",".join(entities) + b"]}"
         call = Call(
             method="POST",
@@ -286,7 +258,7 @@ class PortClient:
             leaving: Gives up waiting once set.
             before: `Answer.persistence` of a larger call that was given up.
         """
-        path = _blueprint_path(blueprint)
+        path = blueprint_path(blueprint)
         call = Call(
             method="POST",
             path=f"{path}/bulk/entities/delete?delete_dependents={_flag(delete_dependents)}",
@@ -298,44 +270,6 @@ class PortClient:
         )
         return await self._transport.call(call, leaving)
 
-    async def _search(
-        self,
-        blueprint: str,
-        query: Mapping[str, Any],
-        include: Sequence[str] | None,
-        limit: int,
-        leaving: asyncio.Event | None,
-        weight: Weight,
-    ) -> dict[str, dict[str, Any]] | None:
-        body: dict[str, Any] = {"query": query, "limit": min(max(limit, 1), SEARCH_PAGE_LIMIT)}
-        if include is not None:
-            body["include"] = list(include)
-        path = f"{_blueprint_path(blueprint)}/entities/search"
-        found: dict[str, dict[str, Any]] = {}
-        cursors: set[str] = set()
-        while True:
-            call = Call(
-                method="POST",
-                path=path,
-                family="search",
-                body=orjson.dumps(body),
-                probe=_blueprint_path(blueprint),
-                weight=weight,
-                is_question=weight is Weight.OPTIONAL,
-            )
-            answer = await self._transport.call(call, leaving)
-            entities = answer.data.get("entities") if answer.ok and answer.data is not None else None
-            if answer.data is None or not isinstance(entities, list):
-                return None
-            for entity in entities:
-                if isinstance(entity, dict) and isinstance(entity.get("identifier"), str):
-                    found[entity["identifier"]] = entity
-            cursor = answer.data.get("next")
-            if not isinstance(cursor, str) or not cursor or cursor in cursors:
-                return found
-            cursors.add(cursor)
-            body["from"] = cursor
-
     async def _get(
         self, path: str, name: str, family: str, leaving: asyncio.Event | None, probe: str = ""
     ) -> dict[str, Any] | None:
@@ -345,21 +279,8 @@ class PortClient:
             return None
         value = answer.data.get(name) if answer.ok and answer.data is not None else None
         if not isinstance(value, dict):
-            raise RetryableError(self._failure(call, answer))
+            raise RetryableError(failure_text(call, answer, self.redact))
         return value
-
-    def _require_ok(self, call: Call, answer: Answer) -> None:
-        if answer.transient:
-            raise RetryableError(self._failure(call, answer))
-        if not answer.ok:
-            raise RejectedError(Reason.REFUSED, self._failure(call, answer))
-
-    def _failure(self, call: Call, answer: Answer) -> str:
-        return f"Port, {call.method} {call.path}: {answer.describe(self.redact)}"
-
-
-def _blueprint_path(blueprint: str) -> str:
-    return f"/v1/blueprints/{quote(blueprint, safe='')}"
 
 
 def _weight(parts: Sequence[object]) -> Weight:

@@ -10,10 +10,10 @@ from urllib.parse import quote
 
 import orjson
 
-from schemas.outcome import Reason
-from shared.errors import RejectedError, RetryableError
+from shared.errors import RetryableError
 from shared.port.answer import Answer
 from shared.port.call import Call
+from shared.port.final_answer import failure_text, require_ok
 from shared.port.persistence import Weight
 from shared.port.transport import PortTransport
 
@@ -50,7 +50,7 @@ class IntegrationCalls:
         answer = await self._transport.call(call)
         if answer.status == _CONFLICT:
             return False
-        self._require_ok(call, answer)
+        require_ok(call, answer, self._transport.redact)
         return True
 
     async def update(self, parts: Mapping[str, Any]) -> None:
@@ -60,7 +60,7 @@ class IntegrationCalls:
             RejectedError: Port refuses them.
         """
         call = _call("PATCH", self._path, parts)
-        self._require_ok(call, await self._transport.call(call))
+        require_ok(call, await self._transport.call(call), self._transport.redact)
 
     async def put_mapping(self, config: Mapping[str, Any]) -> None:
         """Put a mapping into the object without asking for a resync.
@@ -69,7 +69,7 @@ class IntegrationCalls:
             RejectedError: Port refuses it.
         """
         call = _call("PATCH", f"{self._path}/config", {"config": config}, SKIP_RESYNC)
-        self._require_ok(call, await self._transport.call(call))
+        require_ok(call, await self._transport.call(call), self._transport.redact)
 
     async def report(self, state: Mapping[str, Any]) -> None:
         """Say how the last resync stands.
@@ -78,7 +78,7 @@ class IntegrationCalls:
             RejectedError: Port refuses it, or has no such route.
         """
         call = _call("PATCH", f"{self._path}/resync-state", state)
-        self._require_ok(call, await self._transport.call(call))
+        require_ok(call, await self._transport.call(call), self._transport.redact)
 
     async def resync_request(self) -> dict[str, Any] | None:
         """Return the last resync that somebody asked Port for: `id`, `updatedAt`; None: there was none."""
@@ -92,17 +92,8 @@ class IntegrationCalls:
         if answer.status in _NOT_THERE and not answer.transient:
             return None
         if not answer.ok:
-            raise RetryableError(self._failure(call, answer))
+            raise RetryableError(failure_text(call, answer, self._transport.redact))
         return answer
-
-    def _require_ok(self, call: Call, answer: Answer) -> None:
-        if answer.transient:
-            raise RetryableError(self._failure(call, answer))
-        if not answer.ok:
-            raise RejectedError(Reason.REFUSED, self._failure(call, answer))
-
-    def _failure(self, call: Call, answer: Answer) -> str:
-        return f"Port, {call.method} {call.path}: {answer.describe(self._transport.redact)}"
 
 
 def integration_path(identifier: str) -> str:

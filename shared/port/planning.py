@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Never
 
 from shared.port.answer import Answer
-from shared.port.client import OwnedPage, PortClient
+from shared.port.client import PortClient
+from shared.port.owned_search import OwnedPage
 from shared.port.transport import PortTransport
 
 

@@ -200,15 +200,15 @@ class PortTransport:
         self, call: Call, headers: dict[str, str], leaving: asyncio.Event | None
     ) -> Answer:
         """Send the call as soon as the circuit is closed, or it is the turn of this one to try."""
-        while True:
+        while not await self._take_slot(call.family, leaving, may_try=False):
+            # A rate limit was waited for before: who queues can try at once.
             with self._circuit.queue() as has_turn:
                 while self._circuit.is_open:
                     if has_turn():
                         await self.pause(self._circuit.cause, self._circuit.next_delay_s(), leaving)
                         return await self._try(call, headers, leaving)
                     await self._until(self._circuit.cause, self._circuit.change, leaving)
-            if await self._take_slot(call.family, leaving, may_try=False):
-                return await self._send(call, headers)
+        return await self._send(call, headers)
 
     async def _try(self, call: Call, headers: dict[str, str], leaving: asyncio.Event | None) -> Answer:
         """Send the call even while the circuit is open."""
@@ -296,8 +296,9 @@ class PortTransport:
                 " the proxy settings"
             )
         raise FatalError(
-            f"Port has let no {family} call succeed for {self._patience.stall_s:.0f} s; last:"
-            f" {call.method} {call.route}: {why}"
+            f"Port at {self.base_url} has let no {family} call succeed for {self._patience.stall_s:.0f} s;"
+            f" last: {call.method} {call.route}: {why}; check that it is up, OCEAN__PORT__BASE_URL, the"
+            " network and the proxy settings"
         )
 
     async def _probe(self, call: Call, leaving: asyncio.Event | None) -> bool:
@@ -324,13 +325,13 @@ class PortTransport:
         """
         while True:
             await self._slots.acquire()
-            if self._circuit.is_open and not may_try:
-                self._slots.release()
-                return False
             delay_s = self._pacer.delay_s(family, self._clock())
             if delay_s <= 0 and self._pacer.has_room(family, self._clock()):
-                self._pacer.sent(family)
-                return True
+                if may_try or not self._circuit.is_open:
+                    self._pacer.sent(family)
+                    return True
+                self._slots.release()
+                return False
             self._slots.release()
             if delay_s > 0:
                 await self.pause(RATE_LIMIT, delay_s, leaving)

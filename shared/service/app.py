@@ -110,8 +110,10 @@ class ServiceApp(AsgiFastStream):
             ws="none",
             timeout_graceful_shutdown=HTTP_STOP_TIMEOUT_S,
         )
-        self._http_server = server = _Server(config, self.service_name)
+        self._http_server = server = _Server(config)
         with log_context(service=self.service_name), _bound_socket(http.host, http.port) as address:
+            paths = ", ".join(path for path, _ in self.routes)
+            logger.info("HTTP at %s:%d: %s", http.host, http.port, paths)
             # Before the server starts: what is wrong is then said in our own words.
             if await server.unless_ended(self.process.connect()):
                 await server.serve(sockets=[address])
@@ -150,11 +152,10 @@ class ServiceApp(AsgiFastStream):
 class _Server(uvicorn.Server):
     """A uvicorn server that ends on a signal, and does not raise it again once it has ended."""
 
-    def __init__(self, config: uvicorn.Config, name: str) -> None:
+    def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ended_by: int | None = None
         self._ended = asyncio.Event()
-        self._name = name
 
     async def unless_ended(self, work: Coroutine[Any, Any, None]) -> bool:
         """Do something before the server runs; False: a signal came first, and it was cancelled."""
@@ -182,7 +183,7 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def _end(self, number: int) -> None:
-        logger.info("%s: stopping after %s", self._name, signal.Signals(number).name)
+        logger.info("stopping after %s", signal.Signals(number).name)
         # A second signal does not wait for what is in hand.
         self.force_exit = self.ended_by is not None
         self.ended_by = number

@@ -90,7 +90,7 @@ class ServiceProcess:
             self._fail(error)
             return Running()
         self._watch = asyncio.create_task(self._watch_tasks(running.tasks))
-        logger.info("%s: started", self._name)
+        logger.info("started")
         return running
 
     async def _open_within(self) -> Running:
@@ -109,7 +109,7 @@ class ServiceProcess:
             except RetryableError as error:
                 if clock() + OPEN_RETRY_S > deadline_s:
                     raise FatalError(f"{error}; gave up after {limit_s:g} s") from error
-                logger.warning("%s: %s; trying for %g s", self._name, error, limit_s)
+                logger.warning("%s; trying for %g s", error, limit_s)
             await asyncio.sleep(OPEN_RETRY_S)
 
     async def close(self) -> None:
@@ -121,7 +121,7 @@ class ServiceProcess:
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await self._held.aclose()
         except TimeoutError:
-            logger.warning("%s: gave up what was in hand after %.0f s", self._name, STOP_TIMEOUT_S)
+            logger.warning("gave up what was in hand after %.0f s", STOP_TIMEOUT_S)
 
     def checks(self) -> list[Check]:
         """Return what the service stands on."""
@@ -154,5 +154,5 @@ class ServiceProcess:
         if self.failure is None:
             self.failure = error
         if not isinstance(error, PagerportError):
-            logger.error("%s: unexpected error", self._name, exc_info=error)
+            logger.error("unexpected error", exc_info=error)
         self._on_failure()

@@ -83,9 +83,13 @@ class RemoteWatch:
         cause, failing_s = max(failing, key=lambda one: one[1], default=("", 0.0))
         if failing_s > SILENCE_GRACE_S and now_s - (self._seen_at_s or 0.0) > SILENCE_GRACE_S:
             return Check(self._host, is_ok=False, detail=f"fails for {failing_s:.0f} s: {cause}")
-        if self._seen_at_s is None:
-            return Check(self._host, is_ok=True, detail="not asked yet")
-        detail = f"answered within the last {now_s - self._seen_at_s:.0f} s"
+        seen = (
+            "not asked yet"
+            if self._seen_at_s is None
+            else f"answered within the last {now_s - self._seen_at_s:.0f} s"
+        )
+        # When the last answer came within the time between two looks is not known: the wait says more.
+        detail = f"waited for ({cause}) for {failing_s:.0f} s" if failing else seen
         return Check(self._host, is_ok=True, detail=detail)
 
 

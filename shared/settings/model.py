@@ -150,7 +150,8 @@ class EventListenerSettings(_Group):
             validation_alias="interval",
             ge=1,
             le=86400,
-            description="Seconds between two looks at Port: its mapping, its Resync button.",
+            description="Seconds between two looks at Port: its mapping, its Resync button. "
+            "Unused by `sync`.",
         ),
     ] = 60.0
 
@@ -198,14 +199,14 @@ class WebhookSettings(_Group):
         UrlPath,
         Field(
             description="Path that takes webhooks beside `/integration/webhook`, for subscriptions made for "
-            "another address."
+            "another address. Unused by `sync`."
         ),
     ] = ""
     scope: Annotated[
         WebhookScope,
         Field(
             description="What the subscription is for: `account`, `service/<id>` or `team/<id>`. Events of "
-            "anything else are not sent."
+            "anything else are not sent. Unused by `sync`."
         ),
     ] = "account"
     ack_timeout_s: Annotated[
@@ -214,7 +215,7 @@ class WebhookSettings(_Group):
             gt=0,
             le=4.5,
             description="Seconds the log may take to hold an event; then 503, and PagerDuty sends it again. "
-            "PagerDuty itself waits 5 s.",
+            "PagerDuty itself waits 5 s. Unused by `sync`.",
         ),
     ] = 3.0
     in_flight_bytes: Annotated[
@@ -222,7 +223,7 @@ class WebhookSettings(_Group):
         Field(
             ge=1024 * 1024,
             le=1024 * 1024 * 1024,
-            description="Bytes of events in hand at once; over it 503.",
+            description="Bytes of events in hand at once; over it 503. Unused by `sync`.",
         ),
     ] = 32 * 1024 * 1024
 

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+from shared.errors import ConfigurationError
+
 QUOTES = ("'", '"')
 KIND_NAME = re.compile("[a-z0-9_/-]+")
 
@@ -119,10 +121,24 @@ def parse_kind_intervals(text: str) -> dict[str, int]:
     for kind, minutes in _kind_intervals(text.strip()):
         if not kind or not KIND_NAME.fullmatch(kind):
             raise ValueError("must name kinds as the mapping does, e.g. oncalls=15")
+        if name_problem := _kind_problem(kind):
+            raise ValueError(name_problem)
         if not minutes.isascii() or not minutes.isdigit() or not 1 <= int(minutes) <= 525_600:
             raise ValueError(f"must give {kind} whole minutes from 1 to 525600, e.g. {kind}=15")
         found[kind] = int(minutes)
     return found
+
+
+def _kind_problem(kind: str) -> str:
+    """Return why a name is no kind of PagerDuty's, with a near one; empty: it is one."""
+    # The table is imported only where the setting is set: settings are loaded by every command.
+    from shared.kinds import kind_named
+
+    try:
+        kind_named(kind)
+    except ConfigurationError as error:
+        return f"must name kinds: {error}"
+    return ""
 
 
 def _kind_intervals(text: str) -> list[tuple[str, str]]:

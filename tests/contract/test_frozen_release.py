@@ -23,7 +23,7 @@ from services.mapper.reading import Readable, read_record
 from services.writer.change import Change
 from services.writer.decoding import decode
 from shared.commands_topic import read_command
-from shared.dead_letters import original_record, read_dead_letter
+from shared.dead_letters import read_dead_letter
 from shared.groups import FETCHER_GROUP, MAPPER_GROUP, WRITER_GROUP
 from shared.kept_letters import read_letters
 from shared.log.interface import Log, Record, Subscription, TopicPartition
@@ -31,6 +31,7 @@ from shared.log.sqlite import SqliteLog
 from shared.mapping_topic import MappingRecords
 from shared.progress import Progress
 from shared.runs_topic import RunRecords
+from tests.dead_letter_originals import original_record
 
 FROZEN = Path(__file__).parents[1] / "fixtures" / "release_0_1"
 INSTALLATION = "pipeline"

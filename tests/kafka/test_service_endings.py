@@ -99,7 +99,7 @@ def test_service_that_still_tries_to_reach_kafka_stops_at_once(stage: Stage) -> 
     stack.wait_until(lambda: "trying for 60 s" in process.said, "it tries", process)
     assert process.stop() == 0
     assert errors_of(process) == []
-    assert process.said.endswith("gateway: stopping after SIGTERM\n")
+    assert process.said.endswith("gateway stopping after SIGTERM\n")
 
 
 def test_wrong_password_is_exit_2(stage: Stage, own_kafka: KafkaServer) -> None:

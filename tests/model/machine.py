@@ -28,6 +28,7 @@ TROUBLES: list[Json] = [
     {},
     {"status": 403},
     {"status": 404},
+    {"status": 404, "body": {"error": {"message": "Not Found", "code": 2100}}},
     {"status": 500},
     {"short_rows": 1},
     {"short_rows": 3},

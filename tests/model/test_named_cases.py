@@ -1,18 +1,20 @@
 """Proves, over the whole product in one process, cases that took more than one service to go wrong."""
 
 import asyncio
+import logging
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from schemas.command import CommandType
-from schemas.outcome import Reason
+from schemas.outcome import Count, Reason
 from schemas.run import RunState
 from shared.lost_records import ASKED_BY
 from tests.model.world import World
 
 Json = Any
+GONE: dict[str, Json] = {"status": 404, "body": {"error": {"message": "Not Found", "code": 2100}}}
 pytestmark = pytest.mark.timeout(400)
 SEED = 7
 BULK = ".*/entities/bulk"
@@ -66,6 +68,11 @@ def test_run_killed_between_any_two_of_its_steps_is_done_by_the_next_process() -
             world.kill()
             world.until_quiet()
             assert world.differences() == []
+            run = max(world.process.runs.runs, key=lambda one: one.run_id)
+            # What the attempt before had counted is not counted with it.
+            counted = {name: kind.mapper.get(Count.MAPPED, 0) for name, kind in run.kinds.items()}
+            assert run.state is RunState.COMPLETED
+            assert counted == {name: kind.fetched for name, kind in run.kinds.items()}
         assert killed_in >= {RunState.LISTING, RunState.MAPPING, RunState.WRITING, RunState.SWEEPING}
         world.check_all()
 
@@ -73,11 +80,19 @@ def test_run_killed_between_any_two_of_its_steps_is_done_by_the_next_process() -
 def test_replay_killed_between_any_two_of_its_steps_ends_in_the_same_catalog() -> None:
     with World(SEED) as world:
         world.until_quiet()
-        for number, turns in enumerate(range(0, 200, 20)):
+        killed_in: set[RunState] = set()
+        # The new mapping is seen some 250 turns after it was made.
+        for number, turns in enumerate((0, *range(240, 720, 16))):
             world.use(("choosy", "items", "plain")[number % 3])
             world.take_steps(turns)
+            world.do(world.process.runs.catch_up())
+            runs = world.process.runs.runs
+            killed_in |= {run.state for run in runs if run.type == "replay" and not run.ended}
             world.kill()
             world.until_quiet()
+            # No resync has mended it.
+            assert world.differences() == []
+        assert killed_in >= {RunState.WAITING, RunState.MAPPING, RunState.SWEEPING}
         world.check_all()
 
 
@@ -154,7 +169,7 @@ def test_relation_target_that_appears_later_heals_the_newest_version_of_what_poi
         world.check_all()
 
 
-def test_token_that_expires_between_search_and_write_costs_nothing() -> None:
+def test_token_that_expires_between_search_and_write_costs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with World(SEED) as world:
         world.until_quiet()
         for service in world.account.ids("services"):
@@ -163,6 +178,8 @@ def test_token_that_expires_between_search_and_write_costs_nothing() -> None:
         world.trouble("port", rule(BULK, 1, "POST", expire_token=True))
         run = world.resync()
         assert (run.state, run.failure_count) == (RunState.COMPLETED, 0)
+        # Nobody holds, as he does with a token that is refused for good.
+        assert [one.message for one in caplog.records if one.levelno >= logging.ERROR] == []
         assert world.differences() == []
         world.check_all()
 
@@ -186,6 +203,18 @@ def test_log_that_begins_behind_a_committed_offset_is_an_alarm_and_a_resync() ->
         world.check_all()
 
 
+def test_object_whose_selector_fails_keeps_what_it_has_made() -> None:
+    with World(SEED, mapping="plain") as world:
+        world.until_quiet()
+        user = world.account.ids("users")[0]
+        row = {**world.account.row("users", user), "role": "observer"}
+        world.account.simulator.store.put("users", user, row)
+        world.use("failing")
+        world.until_quiet()
+        world.check_all()
+        assert world.port.catalog.entity(("user", user)) is not None
+
+
 def hold_deletes(world: World) -> list[str]:
     """Have more services look deleted than the breaker lets pass; return those that are still in Port."""
     services = [world.account.create("services") for _ in range(40)]
@@ -197,7 +226,7 @@ def hold_deletes(world: World) -> list[str]:
         world.account.mail.append(world.account.event("service.updated", row))
     # A token that lost its rights: they are valid, and cannot be told from deleted ones.
     world.steady = frozenset()
-    world.trouble("pagerduty", rule("/services/.*", ALWAYS, status=404))
+    world.trouble("pagerduty", rule("/services/.*", ALWAYS, **GONE))
     for index in range(len(services)):
         world.deliver(index - len(services))
     world.until_quiet()

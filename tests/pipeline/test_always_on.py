@@ -1,6 +1,7 @@
 """Runs `pagerport run` as a user would, and gives it commands from other processes."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -97,6 +98,13 @@ def test_commands_reach_the_installation_and_what_was_in_hand_survives_it(stage:
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=15)
         assert (process.returncode, "Traceback" in err) == (0, False), err
+    address = url.removeprefix("http://")
+    assert f"HTTP at {address}: /health/live, /integration/webhook, /metrics, /health/ready" in err
+    assert "webhooks are taken at /integration/webhook" in err
+    assert "live changes: off, for OCEAN__BASE_URL is not set" in err
+    assert re.search(
+        r"run=\S+ resync completed: \d+ read, \d+ written, 0 unchanged, 0 deleted, 0 failed\n", err
+    )
     # Nobody consumes the file now; it still tells.
     assert [told(run) for run in runs(stage)] == [
         ("replay", "completed", ["mapping"]),

@@ -93,7 +93,8 @@ def test_token_that_lost_its_rights_deletes_no_more_than_the_breaker_lets_throug
         everything = set(stage.catalog()["pagerdutyService"])
         assert everything > {one["object_id"] for one in made}
 
-        stage.pagerduty.script({"match": {"path": "/services/.*"}, "action": {"status": 404}})
+        gone = {"status": 404, "body": {"error": {"message": "Not Found", "code": 2100}}}
+        stage.pagerduty.script({"match": {"path": "/services/.*"}, "action": gone})
         burst(
             stage.pagerduty,
             changes=[{"event_type": "service.updated", "id": one["object_id"]} for one in made],

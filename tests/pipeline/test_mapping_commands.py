@@ -98,6 +98,18 @@ def test_mapping_is_compared_with_the_blueprints_of_port(stage: Stage) -> None:
     ] == []
 
 
+def test_what_does_not_compile_is_said_beside_what_port_lacks_or_alone_without_port(stage: Stage) -> None:
+    mapping = stage.mapping(ENRICHED.replace("status: .status", "status: .status | foo"))
+
+    both = stage.run("mapping", "check", mapping, "--port")
+    alone = stage.run("mapping", "check", mapping, "--port", OCEAN__PORT__CLIENT_SECRET="")
+
+    assert (both.code, alone.code) == (2, 2)
+    assert all("foo/0 is not defined" in ended.out for ended in (both, alone))
+    assert "Port has no blueprint nowhere" in both.out
+    assert (both.err, "OCEAN__PORT__CLIENT_SECRET: is missing" in alone.err) == ("", True)
+
+
 def test_mappings_are_compared_over_the_log_of_a_sync(stage: Stage) -> None:
     log = stage.folder / "log.db"
     old = stage.mapping(PAGE)

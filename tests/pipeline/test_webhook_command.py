@@ -72,14 +72,14 @@ def test_subscription_is_checked_made_shown_and_deleted(run: Run, simulated: Sim
 
     assert (missing.code, missing.out) == (1, "")
     assert missing.err == (
-        "error: there is no subscription whose deliveries could be verified: "
+        f"error: there is no subscription for {URL} (account) whose deliveries could be verified: "
         "`pagerport webhook create` makes one\n"
     )
     assert (empty.code, empty.out) == (
         0,
         "the account has no webhook subscription; `pagerport webhook create` makes one\n",
     )
-    assert (made.code, made.out) == (0, f"made {made_id} for account\n")
+    assert (made.code, made.out, made.err) == (0, f"made {made_id} for account\n", "")
     assert (again.code, again.out) == (0, f"nothing to do: {made_id} is as it should be\n")
     events = len(row["events"])
     assert (checked.code, checked.out) == (
@@ -179,4 +179,22 @@ def test_nothing_is_deleted_without_a_yes(run: Run, simulated: Simulator) -> Non
     run("create")
     ended = run("delete")
 
-    assert (ended.code, len(held(simulated))) == (1, 1)
+    assert (ended.code, len(held(simulated))) == (2, 1)
+    assert "give --yes to delete" in ended.err
+
+
+@pytest.mark.parametrize("address", ["https://hooks.example", "https://hooks.example/"])
+def test_address_without_a_path_gets_the_one_of_the_gateway(
+    run: Run, simulated: Simulator, address: str
+) -> None:
+    made = run("create", "--url", address, OCEAN__BASE_URL="")
+
+    assert made.code == 0, made.err
+    assert [row["delivery_method"]["url"] for row in held(simulated).values()] == [URL]
+
+
+def test_path_of_a_proxy_of_the_users_own_stays_as_it_is(run: Run, simulated: Simulator) -> None:
+    run("create", "--url", "https://hooks.example/through/here", OCEAN__BASE_URL="")
+
+    urls = [row["delivery_method"]["url"] for row in held(simulated).values()]
+    assert urls == ["https://hooks.example/through/here"]

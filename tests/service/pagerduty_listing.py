@@ -27,6 +27,8 @@ from simulators.pagerduty.app import PagerDutySimulator, create_app
 NOW = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
 TOKEN = "u+listingTokenXYZ"
 URL = "http://pagerduty.test"
+GONE = {"status": 404, "body": {"error": {"message": "Not Found", "code": 2100}}}
+"""PagerDuty's own 404: that of a proxy has another body."""
 NOTHING = Sizes(
     services=1, incidents=0, users=2, teams=1, schedules=1, v3_schedules=0, policies=1, custom_fields=False
 )

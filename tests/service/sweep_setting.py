@@ -31,7 +31,8 @@ from shared.groups import MAPPER_GROUP, WRITER_GROUP
 from shared.http.waits import WaitLedger
 from shared.log.interface import Log, NewRecord, Record, Subscription
 from shared.log.sqlite import SqliteLog
-from shared.port.client import OwnedPage, PortClient
+from shared.port.client import PortClient
+from shared.port.owned_search import OwnedPage
 from shared.port.transport import PortTransport
 from shared.runtime import Consumer
 from shared.sources import Source, plan_sources

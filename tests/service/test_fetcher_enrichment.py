@@ -14,7 +14,7 @@ from services.fetcher.enrichment.run_enrichment import RunEnrichment
 from services.fetcher.refresh import refresh_object
 from shared.log.interface import NewRecord
 from shared.sources import plan_sources
-from tests.service.pagerduty_listing import NOW, Listed, SimulatorBench, account, by_id, incident
+from tests.service.pagerduty_listing import GONE, NOW, Listed, SimulatorBench, account, by_id, incident
 
 Json = Any
 ONCALLS, USERS = "/oncalls", "/users"
@@ -328,7 +328,7 @@ async def test_incident_whose_analytics_are_not_there_yet_has_null() -> None:
     alone = Run(held)
     for row in held["incidents"].values():
         row["status"] = "triggered"
-    alone.bench.script({"match": {"path": f"{RAW}/.*"}, "action": {"status": 404}})
+    alone.bench.script({"match": {"path": f"{RAW}/.*"}, "action": GONE})
     listed = await alone.one(
         entry("incidents", ".__analytics", selector={"incidentAnalytics": True}, statuses=["triggered"])
     )
@@ -405,7 +405,7 @@ async def test_enrichment_the_token_may_not_see_costs_the_key_only(
     held = account(services=120, policies=110)
     add_incidents(held, 110)
     run = Run(held)
-    run.bench.script({"match": {"path": path}, "action": {"status": status}})
+    run.bench.script({"match": {"path": path}, "action": {**GONE, "status": status}})
     listed = await run.one(wanted)
     assert omitted(listed) == dict.fromkeys(listed.rows, (key,))
     assert key_of(listed, key) == {}

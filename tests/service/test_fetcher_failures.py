@@ -10,7 +10,7 @@ from schemas.run import KindResult, KindState
 from services.fetcher.preflight import check_access
 from shared.errors import FatalError
 from shared.pagerduty.client import Patience
-from tests.service.pagerduty_listing import TOKEN, Bench, SimulatorBench, account
+from tests.service.pagerduty_listing import GONE, TOKEN, Bench, SimulatorBench, account
 
 USERS = {"path": "/users"}
 
@@ -51,7 +51,7 @@ async def test_refusal_amid_the_pages_keeps_what_was_read() -> None:
 )
 async def test_list_that_does_not_exist_is_not_taken_for_empty(kind: str, state: KindState) -> None:
     bench = SimulatorBench(account())
-    bench.script({"match": {"path": f"/{kind}"}, "action": {"status": 404}})
+    bench.script({"match": {"path": f"/{kind}"}, "action": GONE})
     listed = await bench.list(kind)
     assert (listed.result.state, listed.result.fetched) == (state, 0)
     assert "HTTP 404" in listed.result.reason
@@ -62,7 +62,7 @@ async def test_list_that_does_not_exist_is_not_taken_for_empty(kind: str, state:
 
 async def test_new_list_that_an_account_does_not_know_yet_holds_nothing_and_says_so() -> None:
     bench = SimulatorBench(account())
-    bench.script({"match": {"path": "/v3/schedules"}, "action": {"status": 404}})
+    bench.script({"match": {"path": "/v3/schedules"}, "action": GONE})
     listed = await bench.list("v3/schedules")
     assert listed.result == KindResult(
         state=KindState.COMPLETE,
@@ -264,7 +264,7 @@ async def test_something_else_at_the_address_is_found_out_before_anything_is_rea
 @pytest.mark.parametrize("status", [402, 403, 404])
 async def test_token_without_the_cheapest_list_still_has_access(status: int) -> None:
     bench = SimulatorBench(account())
-    bench.script({"match": {"path": "/abilities"}, "action": {"status": status}})
+    bench.script({"match": {"path": "/abilities"}, "action": {**GONE, "status": status}})
     await check_access(bench.client)
     assert bench.client.requests == 1
 
@@ -324,6 +324,34 @@ async def test_cursor_that_repeats_does_not_loop() -> None:
         1,
         4,
     )
+
+
+@pytest.mark.parametrize("row", [{"id": "PX"}, {"name": "without an id"}])
+async def test_new_cursor_with_every_page_and_no_new_row_does_not_loop(row: dict[str, str]) -> None:
+    asked: list[str] = []
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(200, json={"triggers": [row], "next_cursor": f"c{len(asked)}"})
+
+    listed = await answers(reply).list("incident_workflows/triggers")
+    number = 4 if "id" in row else 3
+    assert (listed.result.state, len(asked)) == (KindState.INCOMPLETE, 2 * number)
+    assert listed.result.reason.startswith(
+        "PagerDuty gave a new cursor with each page, and no new row; run it again"
+    )
+
+
+async def test_pages_that_bring_nothing_new_are_read_past_while_others_do() -> None:
+    ids = ["PA", "PA", "PA", "PB", "PA", "PB", "PC"]
+
+    def reply(request: httpx.Request) -> httpx.Response:
+        at = int(request.url.params.get("cursor", "0"))
+        following = None if at + 1 == len(ids) else str(at + 1)
+        return httpx.Response(200, json={"triggers": [{"id": ids[at]}], "next_cursor": following})
+
+    listed = await answers(reply).list("incident_workflows/triggers")
+    assert (listed.result.state, listed.ids) == (KindState.COMPLETE, ["PA", "PB", "PC"])
 
 
 async def test_page_that_took_too_long_to_arrive_is_read_again() -> None:

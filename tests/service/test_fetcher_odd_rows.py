@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from schemas.outcome import Reason
-from schemas.run import KIND_FAILURE_LIMIT, KindState, RunFailure
+from schemas.run import KIND_FAILURE_LIMIT, KindState, RunFailure, Wait
 from services.fetcher.page_room import PageRoom
 from services.fetcher.refresh import refresh_object
 from shared.errors import FatalError
@@ -52,7 +52,7 @@ async def test_row_that_cannot_be_written_costs_itself_only_and_is_named(value: 
     assert listed.ids == ["PT1", "PT3"]
     assert (listed.result.state, listed.result.reason) == (
         KindState.INCOMPLETE,
-        "1 objects cannot be written as JSON and were left out",
+        "1 object not to be written as JSON, left out",
     )
     assert (listed.result.announced, listed.result.requests) == (3, 1)
     assert listed.result.failures == [failure("PT2", Reason.UNREADABLE, UNWRITABLE + why)]
@@ -197,7 +197,8 @@ async def test_request_without_an_answer_shows_as_what_is_waited_for() -> None:
     bench = answers(reply)
     await bench.list("teams")
     assert seen == [None, "PagerDuty (no answer yet) for 4 s"]
-    assert (bench.waits.waiting_for(), bench.waits.waits()) == (None, [])
+    assert bench.waits.waiting_for() is None
+    assert bench.waits.waits() == [Wait(host="PagerDuty", cause="slow answer", seconds=4.0, times=1)]
 
 
 def incidents(total: int, row: Callable[[httpx.Request], dict[str, Any]]) -> tuple[Bench, list[str]]:

@@ -160,8 +160,11 @@ async def test_change_before_the_delete_or_of_another_entity_closes_nothing() ->
 async def test_change_that_the_writer_has_not_reached_is_waited_for() -> None:
     async with bench() as one:
         await one.change(HELD, Reason.DELETE_HELD)
+        # Of another entity, in the same partition.
+        await one.change(upsert("g", LIVE), identifier="g")
         await one.written()
         await one.change(upsert("a", LIVE))
+        assert len({record.partition for record in one.records}) == 1
         assert await one.look() == (0, ["open"])
         await one.written()
         assert await one.look() == (1, ["healed"])

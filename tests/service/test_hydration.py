@@ -34,7 +34,7 @@ from tests.service.hydration_setting import (
     service_event,
     webhook_record,
 )
-from tests.service.pagerduty_listing import NOW, account, by_id, incident, mapping
+from tests.service.pagerduty_listing import GONE, NOW, account, by_id, incident, mapping
 
 SERVICES, INCIDENTS = "pagerduty.raw.services", "pagerduty.raw.incidents"
 INCLUDES = {"include": ["assignees", "first_trigger_log_entries", "priorities"]}
@@ -361,11 +361,32 @@ async def test_service_that_is_found_late_is_published() -> None:
     (object_id,) = held["services"]
     async with hydration(held, mapping(("services", {}))) as bench:
         path = f"/services/{object_id}"
-        bench.script({"match": {"path": path}, "times": 2, "action": {"status": 404, "body": {}}})
+        bench.script({"match": {"path": path}, "times": 2, "action": GONE})
         await bench.send(webhook_record(service_event(object_id, "service.created")))
         await bench.settle()
         assert await bench.rows(SERVICES) == await listed_rows(bench, SERVICES)
         assert (bench.gets(path), bench.core.counters.retried) == (3, 2)
+
+
+@pytest.mark.parametrize("body", ["<html><h1>404 Not Found</h1><hr>nginx</html>", {"message": "no route"}])
+async def test_404_of_a_proxy_is_no_delete_and_names_host_and_next_step(body: Any) -> None:
+    held = account(services=2)
+    hidden, seen = held["services"]
+    async with hydration(held, mapping(("services", {}))) as bench:
+        path = f"/services/{hidden}"
+        bench.script({"match": {"path": path}, "action": {"status": 404, "body": body}})
+        await bench.send(webhook_record(service_event(hidden)), webhook_record(service_event(seen)))
+        await bench.settle()
+        assert (list(await bench.rows(SERVICES)), bench.core.counters.deleted) == ([seen], 0)
+        (record,) = await bench.letters()
+        (failure,) = read_dead_letter(record).failures
+        assert failure.reason is Reason.RETRIES_EXHAUSTED
+        assert failure.detail.startswith(f"GET {path}: failed ")
+        assert " times, at last HTTP 404 that is not PagerDuty's (" in failure.detail
+        assert failure.detail.endswith(
+            "; what answers at http://pagerduty.test is not PagerDuty: look at the proxy on the way and at "
+            "OCEAN__INTEGRATION__CONFIG__API_URL"
+        )
 
 
 async def test_deleted_service_is_deleted_without_asking() -> None:
@@ -405,7 +426,7 @@ async def test_age_of_the_oldest_waiting_event_is_told() -> None:
         (record,) = await bench.events()
         core = bench.make_core(patience_s=0.02)
         assert await bench.hand_in(core) == [None]
-        assert core.waiting_for() == "1 events wait: the first mapping"
+        assert core.waiting_for() == "1 event waits: the first mapping"
         age_s = max(bench.time.now().timestamp() - record.timestamp_ms / 1000, 0.0)
         assert core.oldest_age_s() == age_s
         await core.close()

@@ -1,11 +1,13 @@
 """Tests how the mapper tells the records of a replay from the others."""
 
 import asyncio
+import threading
 from dataclasses import replace
 from typing import Any
 
 from schemas.headers import Origin, RecordHeaders
 from schemas.outcome import Count
+from services.mapper.newest_records import NewestRecords
 from services.mapper.replaying import Replaying
 from shared.core import Batch
 from shared.log.interface import Record
@@ -162,3 +164,14 @@ async def test_batch_that_must_go_while_the_partition_is_read_is_not_done() -> N
         leaving.set()
         progress = {record.place: Progress(4) for record in records}
         assert await one.core.handle(Batch(records, leaving, progress)) == [None, None]
+
+
+async def test_what_a_mapper_that_is_gone_has_left_over_is_closed_in_any_thread() -> None:
+    async with setting(until(3)) as one:
+        (record,) = await one.published(titled("first"))
+        left = [NewestRecords(one.log)]
+        await left[0].superseded([record], 4, asyncio.Event())
+        last = threading.Thread(target=left.clear)
+        last.start()
+        last.join()
+    assert left == []

@@ -23,6 +23,11 @@ A = orjson.dumps({"identifier": "a"})
 
 Answers = Callable[[httpx.Request], httpx.Response]
 
+STALLED = (
+    r"Port at http://port\.test has let no blueprint call succeed for 600 s; last: .*HTTP 503.*"
+    r"check that it is up, OCEAN__PORT__BASE_URL, the network and the proxy settings$"
+)
+
 
 def scripted(*answers: httpx.Response | Exception, token: dict[str, Any] | None = None) -> Answers:
     """Answer each call but those for tokens with the next of the answers, the last one for ever."""
@@ -242,7 +247,7 @@ async def test_used_up_window_is_not_tried() -> None:
 
 async def test_outage_longer_than_patience_ends_the_run_and_names_the_cause() -> None:
     async with port_setting(handler=scripted(httpx.Response(503)), patience=Patience(stall_s=600)) as setting:
-        with pytest.raises(FatalError, match=r"Port has let no blueprint call succeed for 600 s.*HTTP 503"):
+        with pytest.raises(FatalError, match=STALLED):
             await setting.port.get_blueprint("app")
         assert 600 <= sum(setting.clock.slept_s) < 620
 

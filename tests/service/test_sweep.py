@@ -11,6 +11,7 @@ from schemas.outcome import Count
 from schemas.run import RunResult, RunState
 from schemas.run_sweep import BlueprintSweep, KeepReason, Kept, SweepMode
 from services.fetcher.sweep import course
+from tests.service.pagerduty_listing import GONE
 from tests.service.sweep_setting import World, entry, user, users, world
 
 Json = Any
@@ -155,11 +156,26 @@ async def test_empty_list_proves_nothing_whatever_the_threshold() -> None:
 async def test_kind_that_is_suddenly_refused_loses_nothing(status: int) -> None:
     async with world({"users": users(range(10))}) as one:
         await one.run(USERS)
-        one.pagerduty.script({"match": {"path": "/users"}, "action": {"status": status}})
+        one.pagerduty.script({"match": {"path": "/users"}, "action": {**GONE, "status": status}})
         result = await one.run(USERS)
         assert account_of(result) == BlueprintSweep(absence=KeepReason.INCOMPLETE)
         assert (one.held("user"), one.asked) == (ALL, [])
         assert result.state is RunState.COMPLETED_WITH_FAILURES
+
+
+async def test_404_of_a_proxy_keeps_what_its_half_of_a_list_lacks() -> None:
+    async with world({"users": users(range(10))}) as one:
+        await one.run(USERS)
+        page = {"status": 404, "body": "<html><h1>404 blocked by corporate proxy</h1></html>"}
+        half = {"users": list(users(range(5)).values()), "limit": 100, "offset": 0, "total": 5, "more": False}
+        one.pagerduty.script(
+            {"match": {"path": "/users"}, "action": {"body": half}},
+            {"match": {"path": "/users/.*"}, "action": page},
+        )
+        result = await one.run(USERS)
+        account = account_of(result)
+        assert (one.held("user"), account.deleted, account.confirmed) == (ALL, 0, 0)
+        assert account.kept[KeepReason.UNCLEAR].count == 5
 
 
 async def test_nine_of_ten_go_at_the_usual_threshold() -> None:
@@ -185,8 +201,10 @@ async def test_ten_of_ten_are_kept_and_said_loudly() -> None:
         assert one.held("user") == ALL
         assert result.state is RunState.COMPLETED_WITH_FAILURES
         assert result.warnings == [
-            "user: 10 of 10 entities would go, more than entityDeletionThreshold 0.9 allows: none does; look "
-            "whether PagerDuty gave everything, and if they are to go, raise the threshold for one run"
+            "user: 10 of 10 older entities would go, more than entityDeletionThreshold 0.9 allows: none does. "
+            "Is the PagerDuty token one of another account, may it see less than before, or does another "
+            "installation use the same OCEAN__INTEGRATION__IDENTIFIER? It stays so until fewer would go; if "
+            "they are to go, raise entityDeletionThreshold for one run"
         ]
         raised = await one.run(*mapping, entityDeletionThreshold=1)
         assert (one.held("user"), account_of(raised).deleted) == (set(), 10)
@@ -201,7 +219,7 @@ async def test_threshold_counts_those_nobody_could_ask_about(monkeypatch: pytest
         held = await one.run(USERS, entityDeletionThreshold=0.5)
         assert (account_of(held).over_threshold, len(one.asked)) == (True, 4)
         assert held.warnings[0].startswith(
-            "user: 8 of 10 entities would go, more than entityDeletionThreshold 0.5"
+            "user: 8 of 10 older entities would go, more than entityDeletionThreshold 0.5"
         )
         assert one.held("user") == ALL
         some = await one.run(USERS)

@@ -465,11 +465,11 @@ async def test_delete_with_dependents_waits_for_them_and_else_leaves_it_with_a_w
         names = ["base", "free", "used", "user"]
         assert await writer.counts(*map(delete, names)) == [DELETED, DELETED, NOT_DELETED, DELETED]
         assert await writer.letters() == {}
-        (warning,) = [one.getMessage() for one in caplog.records if " stays: " in one.getMessage()]
-        assert warning.startswith("app used stays: ")
+        (warning,) = [one.getMessage() for one in caplog.records if " stay in Port" in one.getMessage()]
+        assert warning.startswith("1 of app stay in Port, though their objects are gone, e.g. used: HTTP 422: ")
         assert "dependant entities: app/stays" in warning
         assert warning.endswith(
-            "; delete what depends on it in Port, or set deleteDependentEntities: true in the mapping"
+            "; delete what depends on them in Port, or set deleteDependentEntities: true in the mapping"
         )
 
 
@@ -590,7 +590,7 @@ async def test_long_outage_ends_the_run_without_a_letter() -> None:
     async with writer_setting() as writer:
         await writer.handle(full("a", LIVE))
         await writer.setting.script({"action": {"status": 503}})
-        with pytest.raises(FatalError, match=r"Port has let no bulk upsert call succeed"):
+        with pytest.raises(FatalError, match=r"Port at \S+ has let no bulk upsert call succeed"):
             await writer.handle(full("b", LIVE), full("c", LIVE))
         assert await writer.letters() == {}
 

@@ -105,6 +105,50 @@ async def test_what_the_peer_wrote_is_ours_only_where_the_setting_says_so(
         assert await ours.counts(delete("a")) == [count]
 
 
+@pytest.mark.parametrize(
+    ("told", "count"),
+    [
+        ({"$datasource": "port-ocean/gitlab/0.3.1/me/exporter"}, NOT_DELETED),
+        ({"$datasource": f"pagerport/0.9.0/{IDENTIFIER}-2/exporter"}, NOT_DELETED),
+        ({"$datasource": None}, NOT_DELETED),
+        ({}, NOT_DELETED),
+        ({"$datasource": f"pagerport/0.9.0/{IDENTIFIER}/exporter"}, DELETED),
+        ({"datasource": f"pagerport/0.9.0/{IDENTIFIER}/exporter"}, DELETED),
+    ],
+)
+async def test_port_that_takes_every_entity_for_ours_has_none_deleted_but_ours(
+    told: dict[str, Any], count: dict[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with writer_setting() as writer:
+        await writer.handle(upsert("a", LIVE))
+        entity = {"identifier": "a", "updatedAt": "2026-03-01T11:00:00Z", **told}
+        answer = {"status": 200, "body": {"ok": True, "entities": [entity]}}
+        await writer.setting.script({"match": {"path": ".*/entities/search"}, "action": answer})
+        assert await writer.counts(delete("a")) == [count]
+    said = [line for line in caplog.messages if "does not show it" in line]
+    assert said == (
+        []
+        if count == DELETED
+        else ["1 entities of app stay: Port lists them as ours, and its answer does not show it, e.g. a"]
+    )
+
+
+async def test_port_that_does_not_take_datasource_in_answers_is_asked_without_it() -> None:
+    async with writer_setting() as writer:
+        await writer.handle(upsert("a", LIVE), upsert("b", LIVE))
+        refused = {"status": 422, "body": {"ok": False, "error": "invalid_request", "message": "include"}}
+        found = {"status": 200, "body": {"ok": True, "entities": [{"identifier": "a"}]}}
+        search = {"path": ".*/entities/search"}
+        await writer.setting.script(
+            {"match": search, "times": 1, "action": refused},
+            {"match": search, "times": 1, "action": found},
+        )
+        assert await writer.counts(delete("a")) == [DELETED]
+        asked = writer.setting.transport.requests["search"]
+        assert await writer.counts(delete("b")) == [DELETED]
+        assert (asked, writer.setting.transport.requests["search"] - asked) == (3, 2)
+
+
 @pytest.mark.parametrize("deletes", [Deletes.DRY_RUN, Deletes.OFF])
 async def test_setting_keeps_live_deletes_and_those_of_sweeps_from_port(
     deletes: Deletes, caplog: pytest.LogCaptureFixture
@@ -140,7 +184,7 @@ async def test_breaker_holds_what_is_beyond_its_limit_while_upserts_flow(
         assert await held(writer, *names, "new") == {*names[20:], "new"}
         assert writer.core.held_blueprints == ("app",)
     (line,) = [one for one in caplog.messages if "held" in one]
-    assert line.startswith("5 live deletes of app are held")
+    assert line.startswith("5 live deletes of app held")
 
 
 async def test_breaker_lets_a_twentieth_of_a_large_blueprint_pass() -> None:
@@ -160,6 +204,31 @@ async def test_confirmed_deletes_and_those_of_sweeps_pass_the_breaker() -> None:
             swept(name, late) for name in names[40:]
         ]
         assert await writer.counts(*changes) == [DELETED] * 90
+
+
+@pytest.mark.parametrize("origin", [LIVE, SWEEP])
+async def test_deletes_that_others_depend_on_cost_a_call_each_and_one_line(
+    origin: Origin, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with writer_setting() as writer:
+        used, free = [f"u{number}" for number in range(30)], [f"f{number}" for number in range(60)]
+        await writer.handle(*(upsert(name, LIVE) for name in [*used, *free]))
+        await writer.handle(*(upsert(f"by-{name}", LIVE, relations={"parts": [name]}) for name in used))
+        since = (STARTED_AT + timedelta(hours=1)).isoformat()
+        times = {"unless_updated_since": since} if origin is SWEEP else {"confirmed": True}
+        names = [name for pair in zip(used, free, strict=False) for name in pair] + free[30:]
+        counts = await writer.counts(*(delete(name, origin, **times) for name in names))
+        assert [count == DELETED for count in counts] == [name in free for name in names]
+        # One refusal names one entity; then those that are left are tried once more behind what went.
+        assert writer.setting.transport.requests["bulk delete"] <= 2 * len(used) + 2
+        calls = writer.setting.transport.requests["bulk delete"]
+        await writer.counts(*(delete(name, origin, **times) for name in used))
+        # Nothing went meanwhile that they could have waited for.
+        assert writer.setting.transport.requests["bulk delete"] - calls == len(used)
+    said = [line for line in caplog.messages if "stay in Port" in line]
+    assert [line.split(", though")[0] for line in said] == (
+        ["30 of app stay in Port", "30 of app stay in Port"] if origin is LIVE else []
+    )
 
 
 async def test_deletes_of_what_is_not_there_do_not_trip_the_breaker() -> None:

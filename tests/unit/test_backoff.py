@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.run import Wait
 from shared.http.backoff import MAX_WAIT_S, Backoff, parse_wait_s
-from shared.http.waits import WaitLedger
+from shared.http.waits import SLOW_S, WaitLedger
 
 NOW_S = 1_772_366_400.0  # 2026-03-01T12:00:00Z
 
@@ -85,7 +85,27 @@ def test_request_without_an_answer_is_waited_for_after_a_few_seconds() -> None:
         now_s = 12.0
         assert ledger.waiting_for() == "Port (no answer yet) for 12 s"
     assert ledger.waiting_for() is None
-    assert ledger.waits() == []
+    assert ledger.waits() == [Wait(host="Port", cause="slow answer", seconds=12.0, times=1)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 20)), max_size=8))
+def test_slow_answers_side_by_side_count_their_common_time_once(sent: list[tuple[int, int]]) -> None:
+    now_s = 0.0
+    ledger = WaitLedger(lambda: now_s)
+    spans = [(start, start + long) for start, long in sent]
+    flights = [ledger.in_flight("Port") for _ in spans]
+    for second in range(61):
+        now_s = float(second)
+        for (start, end), flight in zip(spans, flights, strict=True):
+            if start == second:
+                flight.__enter__()
+            if end == second:
+                flight.__exit__(None, None, None)
+
+    slow = [(start, end) for start, end in spans if end - start >= SLOW_S]
+    waited = {second for start, end in slow for second in range(start, end)}
+    found = [(wait.seconds, wait.times) for wait in ledger.waits()]
+    assert found == ([(float(len(waited)), len(slow))] if slow else [])
 
 
 def test_waits_side_by_side_count_their_common_time_once() -> None:

@@ -13,6 +13,7 @@ from schemas.outcome import Reason
 from schemas.topics import TOPICS
 from services.cli.app import build, main
 from services.cli.ending import Guard
+from services.cli.help_order import PANELS
 from shared.errors import (
     ConfigurationError,
     FatalError,
@@ -59,7 +60,7 @@ def end_with(error: BaseException, *, debug: bool = False) -> int:
         (LostError("offset 3 is gone"), 1, ["error: offset 3 is gone"]),
         (InterruptedRunError("stopped after 3 objects"), 130, ["error: stopped after 3 objects"]),
         (FatalError(), 3, ["error: FatalError"]),
-        (KeyboardInterrupt(), 130, []),
+        (KeyboardInterrupt(), 130, ["interrupted"]),
         (
             ZeroDivisionError("odd"),
             1,
@@ -114,6 +115,21 @@ def test_help_names_every_command_and_the_exit_codes(capsys: pytest.CaptureFixtu
     assert "130 interrupted" in shown
 
 
+def test_help_begins_with_what_a_newcomer_runs_and_groups_the_rest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert end_of("--help") == 0
+    lines = capsys.readouterr().out.splitlines()
+
+    headings = [line.split("─ ")[1].split(" ─")[0] for line in lines if line.startswith("╭─ ")]
+    assert headings == ["Options", *PANELS]
+    known = {name for names in PANELS.values() for name in names}
+    first_words = [line.split()[1] for line in lines if line.startswith("│ ") and line[2] != " "]
+    assert [word for word in first_words if word in known] == [
+        name for names in PANELS.values() for name in names
+    ]
+
+
 def test_every_command_and_option_has_a_help_text() -> None:
     def bare(command: object, path: str) -> list[str]:
         found = [] if getattr(command, "help", "") else [path]
@@ -127,6 +143,19 @@ def test_every_command_and_option_has_a_help_text() -> None:
         return found
 
     assert bare(typer.main.get_command(build()), "pagerport") == []
+
+
+@pytest.mark.parametrize("command", ["topics create", "topics check", "explain", "release", "sweep"])
+def test_help_breaks_lines_only_where_the_terminal_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+
+    assert end_of(*command.split(), "--help") == 0
+    text = capsys.readouterr().out.split("╭─")[0].split("Usage: ")[1]
+    said = [line.strip() for line in text.splitlines()[1:] if line.strip()]
+    assert said
+    assert [line for line in said if not line.endswith(".")] == []
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -14,6 +14,7 @@ from schemas.refresh_request import REFRESH_TYPE, RefreshCause, RefreshRequest
 from schemas.run import RunResult, RunState
 from schemas.topics import ENTITIES, RUNS, WEBHOOKS, dlq_topic
 from services.cli.app import main
+from services.cli.next_steps import NEXT_STEPS
 from shared.dead_letters import Resolution, dead_letter_record, resolution_record
 from shared.kept_letters import fold
 from shared.log.interface import NewRecord, Record, TopicPartition
@@ -242,7 +243,7 @@ def test_table_names_the_run_of_each_letter_and_says_how_many_runs_there_are(
 
     _, out, _ = run(capsys, "dlq", "list", "--log", file)
 
-    assert [line.split()[4] for line in out.splitlines()[1:-1]] == ["r1", "r2"]
+    assert [line.split()[4] for line in out.splitlines()[1:3]] == ["r1", "r2"]
     assert out.splitlines()[-1] == "2 dead letters of 2 runs, the newest r2"
 
 
@@ -421,3 +422,49 @@ def test_deep_body_is_shown_as_text(capsys: pytest.CaptureFixture[str], tmp_path
     code, out, _ = run(capsys, "dlq", "show", f"{DLQ}/0/0", "--log", file)
 
     assert (code, out.splitlines()[-1]) == (0, body.decode())
+
+
+def test_list_and_letter_say_what_mends_it_and_what_tries_it_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    open_ones = (failed(letter(1)), failed(letter(2, Reason.DELETE_HELD)))
+    file = write(tmp_path / "of run.sqlite", *open_ones, topics=(WEBHOOKS.name,))
+    kept = write(tmp_path / "kept.sqlite", *open_ones)
+    select, again = NEXT_STEPS[Reason.SELECTOR_ERROR], f"pagerport dlq redrive --log '{file}'"
+    held = NEXT_STEPS[Reason.DELETE_HELD]
+
+    listed = run(capsys, "dlq", "list", "--log", file)[1].splitlines()
+    of_sync = run(capsys, "dlq", "list", "--log", kept)[1].splitlines()
+    shown = [run(capsys, "dlq", "show", f"{DLQ}/0/{at}", "--log", file)[1] for at in (0, 1)]
+
+    assert listed[3:5] == [
+        f"next, for delete_held: {held}",
+        f"next, for selector_error: {select}; then `{again} --reason selector_error`",
+    ]
+    assert of_sync[4] == f"next, for selector_error: {select}; then sync again"
+    assert f"\nnext: {select}; then `{again} {DLQ}/0/0`\n" in shown[0]
+    assert f"\nnext: {held}\n" in shown[1]
+
+
+def test_letters_of_live_changes_are_not_counted_to_a_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    live = [letter(number).model_copy(update={"run_id": ""}) for number in (2, 3)]
+    file = write(tmp_path / "live.sqlite", failed(letter(1)), *map(failed, live))
+
+    assert run(capsys, "dlq", "list", "--log", file)[1].splitlines()[-1] == "3 dead letters, 1 of run r1"
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("redrive", "there is no open letter whose object can be asked for\n"),
+        ("discard", "there is no open letter to discard\n"),
+    ],
+)
+def test_nothing_to_do_is_said(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str, says: str
+) -> None:
+    file = write(tmp_path / "empty.sqlite", topics=(WEBHOOKS.name,))
+
+    assert run(capsys, "dlq", command, "--all", "--log", file) == (0, says, "")

@@ -7,13 +7,18 @@ from pathlib import Path
 import pytest
 
 from schemas.run import RunResult, RunState
-from schemas.topics import COMMANDS, RUNS
+from schemas.topics import COMMANDS, RUNS, WEBHOOKS
 from services.cli.app import main
-from services.cli.presence import NOBODY, Absence
+from services.cli.presence import Absence, nobody
 from shared.log.interface import NewRecord
+from shared.log.kafka import KafkaLog
+from shared.log.kafka_connection import KafkaConnection
+from shared.log.kafka_names import KafkaNames
 from shared.log.sqlite import SqliteLog
-from shared.log.sqlite_lock import FileLock, is_locked
+from shared.log.sqlite_lock import FileLock
 from shared.runs_topic import run_record
+
+NOBODY = "no fetcher seems to run"
 
 
 @pytest.fixture
@@ -23,7 +28,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     async def fill() -> None:
         log = await SqliteLog.open(path, durable=True, consuming=True)
-        await log.create_topics([COMMANDS.name, RUNS.name])
+        await log.create_topics([COMMANDS.name, RUNS.name, WEBHOOKS.name])
         await log.close()
 
     asyncio.run(fill())
@@ -48,12 +53,21 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
     return caught.value.code, capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("file")
-@pytest.mark.parametrize("command", ["resync", "replay", "stop"])
-def test_command_that_nobody_takes_says_so_at_once(capsys: pytest.CaptureFixture[str], command: str) -> None:
-    code, err = run(capsys, command)
-    assert code == 0
-    assert f"{NOBODY}; the request waits in the log" in err
+@pytest.mark.parametrize("command", ["resync", "replay", "stop", "refresh services PABC123"])
+def test_command_that_nobody_takes_says_so_at_once(
+    capsys: pytest.CaptureFixture[str], file: Path, command: str
+) -> None:
+    code, err = run(capsys, *command.split())
+    said = f"no fetcher seems to run over {file}: start `pagerport run`; the request waits in the log\n"
+    assert (code, err) == (0, said)
+
+
+def test_hint_fits_the_log_in_use() -> None:
+    connection = KafkaConnection(servers=("a:9092", "b:9092"), names=KafkaNames(identifier="me"))
+    assert nobody(KafkaLog(connection)) == (
+        "no fetcher seems to run on Kafka at a:9092, b:9092: start `pagerport fetcher` (`pagerport run` does "
+        "not use Kafka)"
+    )
 
 
 def test_command_to_an_installation_that_runs_says_nothing(
@@ -71,15 +85,6 @@ def test_waiting_for_nobody_ends(capsys: pytest.CaptureFixture[str], monkeypatch
     code, err = run(capsys, "resync", "--wait")
     assert code == 3
     assert "the request stays in the log" in err
-
-
-def test_lock_that_a_killed_process_left_is_no_sign_of_one(file: Path) -> None:
-    lock = FileLock.acquire(file)
-    assert is_locked(file)
-    lock.close()
-    assert not is_locked(file)
-    file.with_name(file.name + ".lock").write_text("1\n")
-    assert not is_locked(file)
 
 
 def test_absence_is_too_long_only_when_nobody_came_meanwhile() -> None:

@@ -115,3 +115,22 @@ def test_line_of_a_run_that_waits_claims_no_other_run() -> None:
     assert lines(waiting, "a fetcher: none seems to run") == [
         "waiting for its turn, 10 s; waiting for a fetcher: none seems to run"
     ]
+
+
+@pytest.mark.parametrize(
+    ("type_", "state", "says"),
+    [
+        ("resync", RunState.SWEEPING, "deleting what is gone"),
+        ("replay", RunState.SWEEPING, "deleting what the mapping no longer makes"),
+        ("replay", RunState.MAPPING, "mapping what the log holds"),
+        ("resync", RunState.COMPLETED, "completed"),
+        ("replay", RunState.COMPLETED_WITH_FAILURES, "completed with failures"),
+    ],
+)
+def test_headline_says_in_words_what_a_run_does_and_how_it_ended(
+    type_: str, state: RunState, says: str
+) -> None:
+    shown = result({}).model_copy(update={"type": type_, "state": state})
+
+    assert lines(shown) == [f"{says}, 10 s"]
+    assert f"{says}, 0 s" in frame(shown, 140)

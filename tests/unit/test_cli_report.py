@@ -9,7 +9,8 @@ from rich.console import Console
 from schemas.outcome import Count, Reason
 from schemas.run import KindResult, KindState, RunFailure, RunResult, RunState
 from services.cli.demo_run import entity_lines
-from services.cli.report import NEXT_STEPS, print_report
+from services.cli.next_steps import NEXT_STEPS
+from services.cli.report import print_report
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 DETAIL = "Port says: must match pattern [a-z]+ at properties.status of the entity"

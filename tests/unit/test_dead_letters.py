@@ -14,12 +14,12 @@ from shared.dead_letters import (
     Resolution,
     dead_letter_record,
     failure_count,
-    original_record,
     read_dead_letter,
     resolution_of,
     resolution_record,
 )
 from shared.log.interface import NewRecord, Record
+from tests.dead_letter_originals import original_record
 
 FAILED_AT = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 

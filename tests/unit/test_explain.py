@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from schemas.dead_letter import DeadLetter, LetterFailure
 from schemas.headers import Operation, Origin, RecordHeaders
 from schemas.mapping import MappingInForce
 from schemas.outcome import Reason
-from schemas.topics import ENTITIES, MAPPING, dlq_topic, raw_topic
+from schemas.topics import ENTITIES, MAPPING, WEBHOOKS, dlq_topic, raw_topic
 from services.cli.app import main
 from services.cli.explain.comparison import ValueCompared, Verdict, compare, compared, expected
 from services.cli.explain.document import document
-from services.cli.explain.port import Held
-from services.cli.explain.report import print_story
+from services.cli.explain.port import Held, Unasked, ask_port
+from services.cli.explain.report import print_port
 from services.cli.explain.story import ChangeTold, Stage, Story, tell
 from services.writer.change import Change
 from services.writer.shape import PropertyShape, RelationShape, Shape
@@ -29,10 +29,11 @@ from shared.log.interface import Committed, NewRecord, Position, Record, TopicPa
 from shared.log.sqlite import SqliteLog
 from shared.log.sqlite_lock import FileLock
 from shared.mapping_topic import mapping_record
+from shared.settings import load_settings
 
 AT = datetime(2026, 3, 1, 8, 16, tzinfo=UTC)
 RAW = raw_topic("services")
-TOPICS = (RAW, ENTITIES.name, MAPPING.name, dlq_topic(RAW), dlq_topic(ENTITIES.name))
+TOPICS = (RAW, ENTITIES.name, MAPPING.name, WEBHOOKS.name, dlq_topic(RAW), dlq_topic(ENTITIES.name))
 SHAPE = Shape(
     properties={"text": PropertyShape(type="string"), "at": PropertyShape(type="string", format="date-time")},
     relations={"parts": RelationShape(many=True), "team": RelationShape()},
@@ -259,7 +260,7 @@ def test_screen_tells_what_to_do_while_another_process_consumes_the_log(
     assert sum(line.endswith("passed the writer") for line in lines) == 1
     assert sum(line.endswith("waits for the writer") for line in lines) == 1
     assert f"letter {address} (open): refused: because" in lines
-    assert f"next: pagerport dlq redrive {address}" in lines
+    assert f"next: `pagerport dlq redrive {address}`" in lines
     assert lines[-1] == (
         "Port was not asked: OCEAN__PORT__CLIENT_ID and OCEAN__PORT__CLIENT_SECRET are not set"
     )
@@ -275,6 +276,55 @@ def test_document_holds_the_same(capsys: pytest.CaptureFixture[str], file: Path)
     assert said["changes"][1]["letter"]["failures"][0]["reason"] == "refused"
     assert said["objects"][0]["observed_at"] == "2026-03-01T08:16:00+00:00"
     assert said["port"] == {"asked": False, "why": "as asked"}
+
+
+def test_entity_that_nothing_was_made_of_yet_names_the_command_that_shows_why(
+    capsys: pytest.CaptureFixture[str], file: Path
+) -> None:
+    fill(file)
+    _, out, _ = run(capsys, "explain", "app", "unmade", "--without-port")
+
+    assert "`pagerport mapping apply MAPPING --kind services --id unmade` shows what each entry makes" in out
+
+
+@pytest.fixture
+async def silent() -> AsyncIterator[str]:
+    """The address of a server that takes requests and never answers."""
+    leave = asyncio.Event()
+
+    async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await leave.wait()
+        writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    leave.set()
+    server.close()
+
+
+async def test_port_that_does_not_answer_is_said_and_given_up(
+    silent: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (("CLIENT_ID", "some"), ("CLIENT_SECRET", "any-value"), ("BASE_URL", silent)):
+        monkeypatch.setenv(f"OCEAN__PORT__{name}", text)
+    said: list[str] = []
+    asked = Story(blueprint="app", identifier="a")
+
+    held = await ask_port(load_settings(), asked, said.append, say_after_s=0.05, patience_s=0.2)
+
+    assert held == Unasked(f"{silent} did not answer in 0.2 s; see OCEAN__PORT__BASE_URL", 3)
+    assert said == ["waiting for Port, 0.2 s at most; with --without-port it is not asked"]
+
+
+def test_value_that_is_cleared_is_shown_as_null(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = told(made(body=body(text=None)))
+    found = Story(blueprint="app", identifier="a", changes=changes, number=1)
+    entity = {"identifier": "a", "properties": {"text": None, "other": "x"}}
+    print_port(found, Held(shape=SHAPE, entity=entity))
+
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["properties.text", "equal", "null", "-"] in rows
+    assert ["properties.other", "only", "in", "Port", "-", '"x"'] in rows
 
 
 def test_unknown_entity_is_said_to_be_unknown(capsys: pytest.CaptureFixture[str], file: Path) -> None:
@@ -315,7 +365,7 @@ def test_delete_that_port_shows_nothing_of_is_said_before_any_value(
     ]
     found = Story(blueprint="app", identifier="a", changes=changes, number=3)
     held = Held(shape=SHAPE, entity={"identifier": "a", "properties": {"text": "a"}})
-    print_story(found, held)
+    print_port(found, held)
 
     out = " ".join(capsys.readouterr().out.split())
     assert out.endswith(f"the log says deleted, Port still has it: {why}")

@@ -28,6 +28,8 @@ def test_kinds_have_their_minutes(text: str, kinds: dict[str, int]) -> None:
         ("=15", "must name kinds as the mapping does"),
         ("{oncalls", "is no JSON object"),
         ('{"oncalls": null}', "must give oncalls whole minutes"),
+        ("oncall=15", "must name kinds: 'oncall' is not a kind PagerDuty lists; did you mean oncalls?"),
+        ("users=60,foo=1", "must name kinds: 'foo' is not a kind PagerDuty lists; the usual ones are"),
     ],
 )
 def test_what_is_no_schedule_is_refused(text: str, says: str) -> None:

@@ -92,6 +92,13 @@ def test_json_with_tabs_and_surrogate_pairs_is_read(tmp_path: Path) -> None:
     assert blueprint == '"😀"'
 
 
+@pytest.mark.parametrize("value", ["", "null", "{}"])
+def test_parameters_without_any_under_them_are_none(value: str) -> None:
+    loaded = parse_mapping(f"{ENTRY}  selector:\n    apiQueryParams: {value}\n", "m.yaml")
+
+    assert loaded.config.resources[0].selector.api_query_params == {}
+
+
 def test_a_list_of_entries_is_read_as_resources_with_its_own_places() -> None:
     loaded = parse_mapping(ENTRY, "m.yaml")
 
@@ -257,71 +264,6 @@ webhookMappings:
         "it is null",
     ]
     assert str(raised.value).count("\n") == 8
-
-
-def test_expressions_are_judged_beside_what_has_not_its_form() -> None:
-    text = """\
-resources:
-- kind: Incident
-  selector: {apiQueryParams: {foo: 1}, query: .status ==}
-  port:
-    itemsToParseTopLevelTransform: maybe
-    entity:
-      mappings:
-        identifier: [.id]
-        blueprint: pagerdutyIncident
-        properties:
-          status: {a: .b}
-          kind: [.x]
-          note: .foo | bar
-        relations:
-          team: {combinator: '"and"', rules: [3, {property: '"a"', operator: '"="', value: .x |}]}
-          owner: {combinator: '"or"', rules: []}
-- just text
-- kind: services
-  selector: {apiQueryParams: {foo: 1}, query: yes}
-  port: {entity: {mappings: {identifier: .id, blueprint: '"s"', title: .nme}}}
-- kind: service
-  port: {entity: }
-webhookMappings:
-- blueprint: {s: 1}
-  operation: {type: remove}
-  entity: {identifier: .body.event.data.id, title: .body |}
-- entity: 7
-"""
-
-    with pytest.raises(MappingRefusedError) as raised:
-        parse_mapping(text, "m.yaml")
-
-    first = "resources[0].port.entity.mappings"
-    incomplete = "does not compile: the expression is not complete (syntax error)"
-    assert [f"{one.severity} {line_of('m', one)}".split(";")[0] for one in raised.value.problems] == [
-        "error m:2:9: resources[0].kind: must be a kind as PagerDuty writes it: lower case, digits, "
-        "`_`, `/`, `-`",
-        f"error m:3:57: resources[0].selector.query: {incomplete}",
-        "error m:5:36: resources[0].port.itemsToParseTopLevelTransform: must be true or false",
-        f"error m:8:21: {first}.identifier: must be text (a JQ expression)",
-        f"error m:9:20: {first}.blueprint: pagerdutyIncident is no JQ function",
-        f"error m:11:19: {first}.properties.status: must be text (a JQ expression)",
-        f"error m:12:17: {first}.properties.kind: must be text (a JQ expression)",
-        f"error m:13:24: {first}.properties.note: does not compile: bar/0 is not defined",
-        f"error m:15:47: {first}.relations.team.rules[0]: must be keys with values",
-        f"error m:15:96: {first}.relations.team.rules[1].value: {incomplete}",
-        f"error m:16:46: {first}.relations.owner.rules: must not be empty",
-        "error m:17:3: resources[1]: must be keys with values",
-        "error m:19:36: resources[2].selector.apiQueryParams.foo: is not a parameter of PagerDuty's list "
-        "of services",
-        "warning m:19:47: resources[2].selector.query: YAML reads plain yes as true or false",
-        "warning m:20:73: resources[2].port.entity.mappings.title: PagerDuty documents no nme of services: "
-        "it is null",
-        "error m:21:9: resources[3].kind: 'service' is not a kind PagerDuty lists",
-        "error m:22:17: resources[3].port.entity: must be keys with values",
-        "error m:24:14: webhookMappings[0].blueprint: must be text (no JQ)",
-        "error m:25:21: webhookMappings[0].operation.type: must be 'create' or 'delete'",
-        f"error m:26:59: webhookMappings[0].entity.title: {incomplete}",
-        "error m:27:3: webhookMappings[1].blueprint: is missing",
-        "error m:27:11: webhookMappings[1].entity: must be keys with values",
-    ]
 
 
 def test_a_key_twice_is_reported_beside_the_other_mistakes() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.mapper.native import LEFT_TO_LIBJQ, native, native_path
+from services.mapper.native import LEFT_TO_LIBJQ, Result, native, native_path
+from services.mapper.programs import TopicPrograms
 from shared.jq_engine import ExpressionError, Json, LibjqEngine
 from shared.jq_text import (
     constant,
@@ -17,6 +18,7 @@ from shared.jq_text import (
     unguarded_parts,
     without_tostring,
 )
+from tests.mapper_builders import INCIDENTS, a_plan, an_entry
 
 ENGINE = LibjqEngine()
 
@@ -186,6 +188,25 @@ def test_everything_else_is_left_to_libjq(text: str) -> None:
 @pytest.mark.parametrize("text", [".a | length", '"a\\(.b)"', ".a?", "[.a]", ".a // .b", "not"])
 def test_only_paths_and_constants_are_the_same_in_every_jq(text: str) -> None:
     assert native_path(text) is None
+
+
+def test_a_fraction_goes_to_libjq_as_it_was_written() -> None:
+    properties = {"p": ".a | tojson | @html", "q": "[.b[]] | tojson | @html", "r": ".c | tojson | @sh"}
+    programs = TopicPrograms(a_plan(an_entry(properties=properties))["topics"][INCIDENTS]["entries"])
+
+    def given(text: str) -> list[Result | None]:
+        return programs.evaluate(json.loads(text), text)[0].rows[0][3:]
+
+    assert given('{"a": 1.10, "b": [1.10, 1e2], "c": {"d": [2.50]}}') == [
+        ["1.10"],
+        ["[1.10,1E+2]"],
+        ["'{\"d\":[2.50]}'"],
+    ]
+    assert given('{"a": 7, "b": [1, "x"], "c": {"d": [true]}}') == [
+        ["7"],
+        ["[1,&quot;x&quot;]"],
+        ["'{\"d\":[true]}'"],
+    ]
 
 
 def test_what_a_text_says_of_itself() -> None:

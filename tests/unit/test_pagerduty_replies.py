@@ -43,7 +43,7 @@ def test_error_is_read_in_whatever_shape_it_comes(body: bytes, expected: ErrorBo
 
 def test_error_that_is_nested_without_end_is_read_as_far_as_it_makes_sense() -> None:
     body = b'{"error":{"message":"M","errors":' + b"[" * 1000 + b'"x"' + b"]" * 1000 + b"}}"
-    assert read_error(body) == ErrorBody(None, "M")
+    assert read_error(body) == ErrorBody(None, "M", is_pagerdutys=True)
 
 
 def test_long_error_is_cut() -> None:
@@ -62,14 +62,16 @@ def test_long_error_is_cut() -> None:
         (400, ErrorBody(2002, "Arguments Caused Error: Offset must be less than 10001."), Verdict.PAST_CAP),
         (400, ErrorBody(2002, "Arguments Caused Error: something else"), Verdict.REFUSED),
         (400, ErrorBody(2016, "took too long"), Verdict.RETRY),
-        (400, ErrorBody(2100, "Not Found"), Verdict.NOT_FOUND),
+        (400, ErrorBody(2100, "Not Found", is_pagerdutys=True), Verdict.NOT_FOUND),
+        (400, ErrorBody(2100, "Not Found"), Verdict.REFUSED),
         (400, ErrorBody(2006, "Authentication failed"), Verdict.UNAUTHORIZED),
         (401, ErrorBody(2006, "Authentication failed"), Verdict.UNAUTHORIZED),
         (401, ErrorBody(), Verdict.UNAUTHORIZED),
         (402, ErrorBody(2014, "ability"), Verdict.DENIED),
         (403, ErrorBody(2010, "Access Denied"), Verdict.DENIED),
         (403, ErrorBody(2012, "Account Expired"), Verdict.UNAUTHORIZED),
-        (404, ErrorBody(5001, "Not Found"), Verdict.NOT_FOUND),
+        (404, ErrorBody(5001, "Not Found", is_pagerdutys=True), Verdict.NOT_FOUND),
+        (404, ErrorBody(5001, "Not Found"), Verdict.RETRY),
         (405, ErrorBody(), Verdict.REFUSED),
         (408, ErrorBody(), Verdict.RETRY),
         (429, ErrorBody(2020, "Rate Limit Exceeded"), Verdict.RATE_LIMITED),
@@ -87,6 +89,44 @@ def test_reply_without_a_json_object_may_be_a_proxys_page() -> None:
     assert (reply.verdict, reply.served, reply.cause) == (Verdict.RETRY, False, "HTTP 200 without JSON")
     assert "[x-request-id r1]" in reply.detail
     assert "hello" not in reply.detail
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"error": {"message": "Not Found", "code": 2100}}',
+        '{"error": {"message": "Service Not Found", "code": 5002, "errors": {"id": ["is unknown"]}}}',
+        '{"error": {}}',
+        '{"error": "Not Found"}',
+        '{"error": null, "status": 404}',
+    ],
+)
+def test_404_in_the_form_of_pagerdutys_errors_says_that_something_is_gone(body: str) -> None:
+    reply = judge_response(httpx.Response(404, text=body))
+    assert (reply.verdict, reply.served, reply.is_foreign) == (Verdict.NOT_FOUND, True, False)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<html><h1>404 Not Found</h1><hr>nginx</html>",
+        "",
+        "Not Found",
+        "{}",
+        '{"message": "no Route matched with those values"}',
+        '{"code": 2100, "message": "Not Found"}',
+        '["error"]',
+        '"error"',
+        '{"error": ',
+    ],
+)
+def test_404_of_somebody_else_says_nothing_and_may_pass(body: str) -> None:
+    reply = judge_response(httpx.Response(404, text=body))
+    assert (reply.verdict, reply.served, reply.is_foreign) == (Verdict.RETRY, False, True)
+    assert (reply.cause, reply.detail) == (
+        "HTTP 404 that is not PagerDuty's",
+        "HTTP 404 that is not PagerDuty's (text/plain; charset=utf-8)",
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ import pytest
 
 from services.fetcher.assembly import refusal
 from services.standalone.http import Router, serve_http
-from services.standalone.run import _checks
+from services.standalone.run import _checks, _of_members
 from services.webhook_gateway.counters import GatewayCounters, Refusal
 from services.webhook_gateway.service import log_check
 from shared.errors import ConfigurationError
+from shared.membership import Membership
 from shared.service.app import _bound_socket
 from shared.service.readiness import Check
 from shared.service.running import Running
@@ -24,6 +25,20 @@ def test_each_check_is_named_with_its_service() -> None:
         return _checks({"writer": held, "mapper": held})
 
     assert asyncio.run(checks()) == [Check("writer held", is_ok=True), Check("mapper held", is_ok=True)]
+
+
+def test_checks_of_several_places_in_a_group_are_numbered() -> None:
+    one = Membership(
+        group="writer", owned=0, is_joined=True, left_at_s=0.0, polled_at_s=None, is_handling=False
+    )
+
+    assert [check.name for check in _of_members([one], 5.0)] == ["assignment", "held"]
+    assert [check.name for check in _of_members([one, one], 5.0)] == [
+        "assignment 1",
+        "held 1",
+        "assignment 2",
+        "held 2",
+    ]
 
 
 def test_gateway_says_what_the_log_took_of_webhooks() -> None:

@@ -132,7 +132,7 @@ async def test_raw_incidents_are_paged_by_the_last_id() -> None:
     account = held(*(incident(number, f"2026-06-2{number}T00:00:00Z") for number in range(3)))
     ids = []
     async with client(simulator(account=account)) as pagerduty:
-        asked = {"limit": 2, "order": "asc", "order_by": "created_at"}
+        asked = {"limit": 2, "order": "asc", "order_by": "created_at", "starting_after": None}
         first = (await pagerduty.post("/analytics/raw/incidents", json=asked)).json()
         asked["starting_after"] = first["last"]
         second = (await pagerduty.post("/analytics/raw/incidents", json=asked)).json()

@@ -404,3 +404,20 @@ async def test_post_without_content_type_is_refused() -> None:
         answer = await pagerduty.post(RAW, content="{}")
 
     assert (answer.status_code, answer.json()) == (400, invalid("Content-Type must be application/json."))
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [
+        ("*/*", 200),
+        ("application/json", 200),
+        ("application/vnd.pagerduty+json;version=2", 200),
+        ("application/vnd.pagerduty+json;version=1", 400),
+    ],
+)
+async def test_key_that_is_bound_to_version_2_needs_no_version_in_accept(accept: str, status: int) -> None:
+    """Source: PagerDuty REST API, Versioning."""
+    async with client(simulator(keys_are_bound=True)) as pagerduty:
+        answer = await pagerduty.get(SERVICES, headers={"Accept": accept})
+
+    assert answer.status_code == status

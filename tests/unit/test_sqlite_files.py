@@ -1,15 +1,18 @@
-"""Tests how the embedded log treats its file: versions, mistakes, the lock, prefixes, temporary logs."""
+"""Tests how the embedded log treats its file: versions, mistakes, the lock, loss, prefixes."""
 
 import asyncio
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from schemas.topics import COMMANDS, RUNS, raw_topic
-from shared.errors import ConfigurationError
+from shared.errors import ConfigurationError, FatalError, RetryableError
+from shared.log import sqlite_health
 from shared.log.interface import Committed, NewRecord, Subscription, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.log.sqlite_schema import STEPS, VERSION, migrate
@@ -153,15 +156,17 @@ async def test_reader_is_told_what_is_no_log_and_leaves_it_as_it_is(path: Path, 
 
 
 async def test_file_that_may_not_be_written_is_refused() -> None:
-    path = Path("/proc/version")  # Not even root can write it, nor lock beside it.
-    assert await refusal(path) == (
-        "cannot write /proc/version.lock (No such file or directory); OCEAN__LOG__FILE needs a directory "
-        "that exists and that pagerport may write"
-    )
+    path = Path("/proc/version")  # Not even root can write it.
+    assert f"cannot use {path} as the log (" in await refusal(path)
     assert f"{path} is not a pagerport log" in await refusal(path, consuming=False)
 
 
-async def test_refused_open_leaves_no_lock_behind(path: Path) -> None:
+async def test_what_is_no_file_is_refused_without_a_wait(path: Path) -> None:
+    os.mkfifo(path)
+    assert f"cannot use {path} as the log: it is not a file" in await refusal(path)
+
+
+async def test_refused_open_leaves_nothing_behind(path: Path) -> None:
     write_text(path)
     await refusal(path)
     assert names(path.parent) == ["log.sqlite"]
@@ -183,6 +188,114 @@ async def test_second_consumer_is_told_who_holds_the_file(path: Path) -> None:
     assert f"is in use by the process with pid {os.getpid()}" in await refusal(path)
     await log.close()
     await (await SqliteLog.open(path, durable=True, consuming=True)).close()
+
+
+async def test_second_consumer_is_refused_by_a_symbolic_link_too(path: Path) -> None:
+    alias = path.with_name("alias.sqlite")
+    alias.symlink_to(path)
+    log = await SqliteLog.open(path, durable=True, consuming=True)
+    assert f"{alias} is in use by the process with pid {os.getpid()}" in await refusal(alias)
+    await log.close()
+
+
+@pytest.mark.parametrize("consuming", [True, False])
+async def test_file_with_a_second_name_is_refused(path: Path, consuming: bool) -> None:
+    await write_one(path)
+    alias = path.with_name("alias.sqlite")
+    alias.hardlink_to(path)
+    for name in (path, alias):
+        assert "the file has 2 names (hard links)" in await refusal(name, consuming=consuming)
+
+
+async def test_second_consumer_is_refused_though_the_first_ones_file_was_renamed(path: Path) -> None:
+    log = await SqliteLog.open(path, durable=True, consuming=True)
+    move(path)
+    moved = path.with_name("moved.sqlite")
+    assert f"is in use by the process with pid {os.getpid()}" in await refusal(moved)
+    await log.close()
+
+
+async def test_who_reads_beside_sees_whether_anybody_consumes(path: Path) -> None:
+    await write_one(path)
+    beside = await SqliteLog.open(path, durable=True, consuming=False)
+    assert not beside.is_consumed()
+    log = await SqliteLog.open(path, durable=True, consuming=True)
+    assert (beside.is_consumed(), log.is_consumed()) == (True, True)
+    await log.close()
+    assert not beside.is_consumed()
+    await beside.close()
+
+
+# what becomes of it meanwhile
+
+
+def delete(path: Path) -> str:
+    path.unlink()
+    return "was deleted or moved"
+
+
+def move(path: Path) -> str:
+    path.rename(path.with_name("moved.sqlite"))
+    return "was deleted or moved"
+
+
+def replace(path: Path) -> str:
+    other = path.with_name("other.sqlite")
+    other.write_bytes(b"")
+    other.replace(path)
+    return "was replaced by another file"
+
+
+@pytest.mark.parametrize("harm", [delete, move, replace])
+async def test_nothing_is_taken_in_once_the_file_is_gone(path: Path, harm: Callable[[Path], str]) -> None:
+    log = await SqliteLog.open(path, durable=True, consuming=True)
+    await log.create_topics([COMMANDS.name])
+    watching = asyncio.create_task(log.watch_file())
+    says = harm(path)
+    with pytest.raises(FatalError, match=f"the log file {path} {says} while it was in use"):
+        await log.append([NewRecord(COMMANDS.name, b"k", b"v")])
+    with pytest.raises(FatalError, match=says):
+        await watching
+    assert log.trouble == says
+    with pytest.raises(FatalError, match=says):
+        await log.commit("g", {PLACE: Committed(1, "m")})
+    await log.close()
+
+
+async def test_full_disk_is_trouble_until_something_can_be_written_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_health, "TRY_EVERY_S", 0.0)
+    log = await SqliteLog.open(path, durable=True, consuming=True)
+    await log.create_topics([COMMANDS.name])
+    full = Mock(side_effect=sqlite3.OperationalError("database or disk is full"))
+    monkeypatch.setattr(log._store, "try_write", full)
+    pages = log._store.connection.execute("PRAGMA page_count").fetchone()[0]
+    log._store.connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(RetryableError):
+        await log.append([NewRecord(COMMANDS.name, b"k", os.urandom(1_000_000))])
+    assert log.trouble == f"the log {path}: database or disk is full; check disk space and permissions"
+    assert await log.try_write() == log.trouble
+
+    watching = asyncio.create_task(log.watch_file())
+    full.side_effect = None
+    async with asyncio.timeout(20):
+        while log.trouble:  # noqa: ASYNC110 - only looking tells
+            await asyncio.sleep(0.01)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await log.close()
+
+
+async def test_trying_to_write_changes_nothing_and_tells_a_reader_too(path: Path) -> None:
+    await write_one(path)
+    beside = await SqliteLog.open(path, durable=True, consuming=False)
+    assert await beside.try_write() == ""
+    beside._store.connection.execute("PRAGMA query_only = ON")
+    assert "attempt to write a readonly database" in await beside.try_write()
+    assert await values(beside, PLACE) == [b"v"]
+    await beside.close()
+    assert sql(path, "PRAGMA user_version") == [(VERSION,)]
 
 
 async def test_reader_beside_the_consumer_reads_and_appends(path: Path) -> None:
@@ -267,44 +380,6 @@ def test_only_a_durable_log_waits_for_the_disk(path: Path, durable: bool, pragma
     assert found == pragmas
 
 
-async def test_temporary_log_leaves_nothing() -> None:
-    log = await SqliteLog.temporary()
-    directory = log.path.parent
-    assert directory.stat().st_mode & 0o077 == 0
-    await log.close()
-    assert not directory.exists()
-
-
-async def test_temporary_log_can_be_kept_where_it_is() -> None:
-    log = await SqliteLog.temporary()
-    await log.close(keep=True)
-    assert names(log.path.parent) == [log.path.name]
-    log.path.unlink()
-    log.path.parent.rmdir()
-
-
-async def test_temporary_log_can_be_moved_and_opened_as_a_durable_one(path: Path) -> None:
-    log = await SqliteLog.temporary()
-    await log.create_topics([COMMANDS.name])
-    await log.append([NewRecord(COMMANDS.name, b"k", b"v")])
-    directory = log.path.parent
-    await log.keep_as(path)
-    assert not directory.exists()
-    kept = await SqliteLog.open(path, durable=True, consuming=False)
-    assert await values(kept, PLACE) == [b"v"]
-    await kept.close()
-    assert names(path.parent) == ["log.sqlite"]
-
-
-async def test_temporary_log_that_cannot_be_moved_stays(tmp_path: Path) -> None:
-    log = await SqliteLog.temporary()
-    with pytest.raises(ConfigurationError, match=f"kept as {log.path}"):
-        await log.keep_as(tmp_path / "nowhere" / "log.sqlite")
-    assert log.path.exists()
-    log.path.unlink()
-    log.path.parent.rmdir()
-
-
 class _Deaf:
     async def on_assigned(self, partitions: frozenset[TopicPartition]) -> None: ...
 
@@ -320,9 +395,7 @@ async def test_new_file_and_its_side_files_are_for_their_owner_only(path: Path) 
         await log.close()
     finally:
         os.umask(before)
-    lock = modes.pop("log.sqlite.lock")
     assert modes == dict.fromkeys(("log.sqlite", "log.sqlite-wal", "log.sqlite-shm"), 0o600)
-    assert lock & 0o022 == 0, "it tells the pid"
 
 
 def test_mode_of_a_file_that_is_there_stays_as_its_owner_set_it(path: Path) -> None:

@@ -151,15 +151,6 @@ def test_paused_one_is_gone_on_with_when_the_user_asks_for_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "misses"),
-    [("ours is switched off", True), ("none", True), ("two of ours", False), ("ours as it should be", False)],
-)
-def test_resync_must_catch_up_where_events_were_not_sent(name: str, *, misses: bool) -> None:
-    there, wanted, _ = TABLE[name]
-    assert plan_care(there, wanted).misses_events is misses
-
-
-@pytest.mark.parametrize(
     ("other", "same"),
     [
         ("https://HOOKS.example:443/integration/webhook/", True),

@@ -1,13 +1,14 @@
 """Settings of webhooks: paths, scope, and a token that follows from the installation's own secret."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from shared.errors import ConfigurationError
 from shared.settings import Settings, load_settings
-from shared.webhook_address import webhook_paths, webhook_url
+from shared.webhook_address import live_changes, webhook_paths, webhook_url
 from shared.webhook_token import derive_token, installation_tokens
 
 
@@ -75,3 +76,29 @@ def test_every_token_is_known_to_the_redaction(monkeypatch: pytest.MonkeyPatch) 
     assert (installation_tokens(none), none.secrets) == ((), ())
     assert derived.secrets == ("port-secret", token.value)
     assert chosen.secrets == ("port-secret", "first-one", "second-one")
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        (
+            {"BASE_URL": "https://h.example"},
+            "on; .* to https://h.example/integration/webhook, which the fetcher",
+        ),
+        (
+            {"INTEGRATION__CONFIG__WEBHOOK_SECRET": "s3cret"},
+            "by a subscription made by hand, .*_SECRET is set",
+        ),
+        (
+            {"PORT__CLIENT_SECRET": "s"},
+            "off, for OCEAN__BASE_URL is not set: .* set it to the public address",
+        ),
+    ],
+)
+def test_it_is_said_whether_live_changes_come_and_why_not(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], says: str
+) -> None:
+    told = live_changes(loaded(monkeypatch, **variables))
+
+    assert re.match(f"live changes: {says}", told)
+    assert "s3cret" not in told

@@ -19,6 +19,7 @@ from services.cli.explain.story import (
 )
 from services.cli.layout import Column, Sheet, output_console, print_sheet
 from services.cli.letter_report import visible
+from services.cli.next_steps import Remedy
 from services.writer.change import RUN_ORIGINS
 from shared.kept_letters import KeptLetter, why_not_refreshed
 
@@ -40,11 +41,16 @@ _MAPPED: Final = {
 }
 
 
-def print_story(story: Story, held: Held | Unasked) -> None:
-    """Print everything that is known."""
+def print_log(story: Story) -> None:
+    """Print what the log knows."""
     console = output_console()
     for line in _lines(story):
         console.print(visible(line), highlight=False, markup=False)
+
+
+def print_port(story: Story, held: Held | Unasked) -> None:
+    """Print what Port holds, beside what the log says."""
+    console = output_console()
     rows = compared(story, held)
     console.print(_port_line(story, held, rows), highlight=False, markup=False)
     if rows:
@@ -54,7 +60,7 @@ def print_story(story: Story, held: Held | Unasked) -> None:
             Column(title="the log says", fold_from=24),
             Column(title="Port holds", fold_from=24),
         )
-        cells = [(visible(one.path), _verdict(one), _shown(one.said), _shown(one.held)) for one in rows]
+        cells = [(visible(one.path), _verdict(one), _said(one), _shown(one.held)) for one in rows]
         print_sheet(console, Sheet(columns=columns, rows=cells))
 
 
@@ -71,11 +77,17 @@ def _lines(story: Story) -> list[str]:
     if story.changes:
         shown = len(story.changes)
         newest = f", the newest {shown}" if story.number > shown else ""
-        lines.append(f"changes: {story.number}{newest}; the writer has committed {story.committed}")
-        lines += [f"  {line}" for told in story.changes for line in _change_lines(told)]
+        lines.append(
+            f"changes: {story.number}{newest}; the writer has handled what is before offset {story.committed}"
+        )
+        lines += [f"  {line}" for told in story.changes for line in _change_lines(told, story.remedy)]
     elif story.objects:
         lines.append("changes: none; the mapper makes no such entity of it, or did so over 7 days ago")
-        lines.append("  `pagerport mapping test` shows what each entry makes of the object")
+        lines += [
+            f"  `pagerport mapping apply MAPPING --kind {told.kind} --id {told.object_id}` shows what each "
+            "entry makes of it"
+            for told in story.objects
+        ]
     return [*lines, ""]
 
 
@@ -89,7 +101,7 @@ def _object_lines(story: Story, told: ObjectTold) -> list[str]:
     if story.mapping is not None:
         version = f"mapping version {story.mapping.version}"
         lines.append(f"  entries of {version} that can make it: {entries or 'none'}")
-    lines += [f"  {line}" for one in told.letters for line in _letter_lines(one)]
+    lines += [f"  {line}" for one in told.letters for line in _letter_lines(one, story.remedy)]
     return [*lines, ""]
 
 
@@ -102,10 +114,10 @@ def _origin(headers: RecordHeaders | None) -> str:
     return f"{headers.operation} ({headers.origin}{run}{read}{omitted})"
 
 
-def _change_lines(told: ChangeTold) -> list[str]:
+def _change_lines(told: ChangeTold, remedy: Remedy) -> list[str]:
     change, source = told.change, told.source
     if change is None:
-        return [f"{place_of(told.record)} unreadable: {_PASSED[told.stage]}", *_of_letter(told)]
+        return [f"{place_of(told.record)} unreadable: {_PASSED[told.stage]}", *_of_letter(told, remedy)]
     what = "delete" if change.is_delete else "upsert"
     run = f" of run {change.run_id}" if change.run_id else ""
     made = f" of {source.kind} {source.object_id}" if source else ""
@@ -115,21 +127,21 @@ def _change_lines(told: ChangeTold) -> list[str]:
     if change.is_delete and change.origin in RUN_ORIGINS and told.stage is Stage.PASSED:
         passed = "proposed; only the run's sweep may carry it out"
     begin = f"{place_of(told.record)} {time_of(told.record)} {what} ({change.origin}{run})"
-    return [f"{begin}{made}{at}{version}: {passed}", *_of_letter(told)]
+    return [f"{begin}{made}{at}{version}: {passed}", *_of_letter(told, remedy)]
 
 
-def _of_letter(told: ChangeTold) -> list[str]:
-    return [f"  {line}" for line in _letter_lines(told.letter)] if told.letter else []
+def _of_letter(told: ChangeTold, remedy: Remedy) -> list[str]:
+    return [f"  {line}" for line in _letter_lines(told.letter, remedy)] if told.letter else []
 
 
-def _letter_lines(one: KeptLetter) -> list[str]:
+def _letter_lines(one: KeptLetter, remedy: Remedy) -> list[str]:
     state = f"closed, {one.resolution}" if one.resolution else "open"
     failures = one.letter.failures if one.letter else ()
     lines = [f"letter {one.address} ({state}): {failure.reason}: {failure.detail}" for failure in failures]
     if one.is_open:
         is_held = Reason.DELETE_HELD in one.reasons
-        command = "release" if is_held else f"dlq redrive {one.address}"
-        lines.append(f"  next: {why_not_refreshed(one) or f'pagerport {command}'}")
+        again = remedy.command(Reason.DELETE_HELD) if is_held else remedy.again(one.address)
+        lines.append(f"  next: {why_not_refreshed(one) or again}")
     return lines
 
 
@@ -158,6 +170,12 @@ def _port_line(story: Story, held: Held | Unasked, rows: Sequence[ValueCompared]
 
 def _verdict(one: ValueCompared) -> str:
     return f"{one.verdict}: {one.why}" if one.why else str(one.verdict)
+
+
+def _said(one: ValueCompared) -> str:
+    """Return what the log says; null clears a value, of one that is only in Port it says nothing."""
+    clears = one.said is None and one.verdict is not Verdict.ONLY_IN_PORT
+    return "null" if clears else _shown(one.said)
 
 
 def _shown(value: object) -> str:

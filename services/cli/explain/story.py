@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from enum import StrEnum
@@ -15,6 +15,7 @@ from schemas.entity_change import ChangeSource, entity_key
 from schemas.headers import RecordHeaders
 from schemas.mapping import MappingInForce, Resource
 from schemas.topics import ENTITIES, MAPPING, RAW_PREFIX, raw_topic
+from services.cli.next_steps import Remedy
 from services.writer.change import Change
 from services.writer.decoding import decode
 from shared.groups import MAPPER_GROUP, WRITER_GROUP
@@ -93,6 +94,7 @@ class Story:
         committed: What the writer has committed of their partition.
         objects: What it is made of; where there is no change, objects whose id is the identifier.
         mapping: In force; None: the log has none.
+        remedy: How its dead letters are tried again.
     """
 
     blueprint: str
@@ -102,6 +104,7 @@ class Story:
     committed: int = 0
     objects: Sequence[ObjectTold] = ()
     mapping: MappingInForce | None = None
+    remedy: Remedy = field(default_factory=Remedy)
 
 
 def near_blueprint(story: Story) -> str:

@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     JsonValue,
     ValidationError,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -50,6 +51,12 @@ class ExpectedEntity(_Part):
         str | dict[str, JsonValue],
         BeforeValidator(_text),
         Field(description="Its identifier, or the search query that finds it."),
+        WithJsonSchema(
+            {
+                "type": ["string", "number", "boolean", "object"],
+                "description": "Its identifier, or the search query that finds it.",
+            }
+        ),
     ]
     deleted: Annotated[
         bool, Field(description="The entity is deleted, or proposed for deletion, instead of written.")

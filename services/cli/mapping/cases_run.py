@@ -4,19 +4,21 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from services.cli.mapping.cases import Case, LoadedCases, load_cases
 from services.cli.mapping.event_trial import EventTrialMapper, event_from
-from services.cli.mapping.inputs import body_of, read_documents
+from services.cli.mapping.inputs import body_of, read_documents, read_objects
 from services.cli.mapping.judging import Difference, judge
 from services.cli.mapping.trial import Trial, TrialMapper, TrialObject, grouped
 from services.cli.mapping.workers import open_workers
 from services.mapper.pool import WorkerPool
 from shared.errors import ConfigurationError
+from shared.kinds import kind_named
 from shared.mapping_file import load_mapping, require_sound
 
 Json = Any
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,10 @@ async def _run_file(loaded: LoadedCases, mapping: Path, pool: WorkerPool) -> lis
     for case, line in zip(loaded.content.cases, loaded.lines, strict=True):
         place = f"{loaded.path}:{line}"
         if case.kind:
-            body = body_of(_given(case, loaded.path), f"{place}: input")
+            body = _object_of(case, loaded.path, place)
             objects.append(TrialObject(case.kind, body, deleted=case.deleted, omitted=case.without))
         else:
-            events.append(event_from(_given(case, loaded.path)))
+            events.append(event_from(_event_of(case, loaded.path)))
     trials: list[Trial] = []
     if objects:
         mapper = TrialMapper(read.config, pool, now=now)
@@ -93,12 +95,23 @@ async def _run_file(loaded: LoadedCases, mapping: Path, pool: WorkerPool) -> lis
     return results
 
 
-def _given(case: Case, beside: Path) -> Json:
+def _object_of(case: Case, beside: Path, place: str) -> bytes | None:
+    """Return the object of a case; a file may hold it as an answer of PagerDuty."""
+    kind_named(case.kind)
     if not case.file:
-        return case.input if case.kind else case.event
-    documents = read_documents(beside.parent / case.file)
-    if len(documents) != 1:
-        raise ConfigurationError(
-            f"{beside.parent / case.file}: has {len(documents)} objects; a case takes one"
-        )
-    return documents[0]
+        return body_of(case.input, f"{place}: input")
+    file = beside.parent / case.file
+    return _only_one(read_objects(file, case.kind), file).body
+
+
+def _event_of(case: Case, beside: Path) -> Json:
+    if not case.file:
+        return case.event
+    file = beside.parent / case.file
+    return _only_one(read_documents(file), file)
+
+
+def _only_one(found: Sequence[_T], file: Path) -> _T:
+    if len(found) != 1:
+        raise ConfigurationError(f"{file}: has {len(found)} objects; a case takes one")
+    return found[0]

@@ -37,6 +37,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Check a mapping file: its form, kinds, expressions, and the fields they read. Exits 2 on errors."""
+    from shared.errors import PagerportError
     from shared.mapping_file import MappingRefusedError, advise_mapping, check_mapping, load_mapping
 
     if given is not None and not plan:
@@ -49,9 +50,16 @@ def check(
     else:
         problems = [*check_mapping(loaded), *advise_mapping(loaded)]
         entries = len(loaded.config.resources) + len(loaded.config.webhook_mappings)
-        if not _errors(problems):
-            problems += _of_port(loaded) if port else []
-            planned = asyncio.run(_planned(loaded, given, kind)) if plan else None
+        is_sound = not _errors(problems)
+        if port:
+            try:
+                problems += _of_port(loaded)
+            except PagerportError:
+                # What Port has no part in is said all the same.
+                if not as_json:
+                    _say(problems, file)
+                raise
+        planned = asyncio.run(_planned(loaded, given, kind)) if plan and is_sound else None
         problems.sort(key=lambda problem: (problem.line, problem.column))
     if as_json:
         print(json.dumps(_document(file, problems, planned), indent=2, ensure_ascii=False))
@@ -91,15 +99,12 @@ def _print(
     entries: int,
     planned: Sequence["PlannedExpression"] | None,
 ) -> None:
-    from shared.mapping_check import line_of
-
     if planned is not None:
         from services.cli.layout import output_console
         from services.cli.mapping.plan_view import print_plan
 
         print_plan(output_console(), planned)
-    for problem in problems:
-        print(f"{problem.severity}: {line_of(str(file), problem)}")
+    _say(problems, file)
     errors = _errors(problems)
     numbers = (
         (entries, "entry", "entries"),
@@ -111,6 +116,13 @@ def _print(
     print(
         f"{file}: " + ", ".join(f"{number} {one if number == 1 else many}" for number, one, many in counted)
     )
+
+
+def _say(problems: Sequence["Problem"], file: Path) -> None:
+    from shared.mapping_check import line_of
+
+    for problem in problems:
+        print(f"{problem.severity}: {line_of(str(file), problem)}")
 
 
 def _document(

@@ -16,14 +16,17 @@ from schemas.mapping import MappingInForce
 from schemas.outcome import Reason
 from services.fetcher.hydration.counters import HydrationCounters
 from services.fetcher.hydration.covered import Covered
+from services.fetcher.hydration.few_lines import FewLines
 from services.fetcher.hydration.hydrator import Ending, Fate, Hydrator
 from services.fetcher.hydration.triggers import Ignored, Newer, Unreadable, read_trigger
 from services.fetcher.hydration.worklist import Job, Worklist, first_offsets
 from services.fetcher.letter_closing import close_letters
 from shared.core import Batch
+from shared.counted import number_of
 from shared.dead_letters import dead_letter_record
 from shared.errors import ConfigurationError, FatalError
 from shared.http.waits import WaitLedger
+from shared.letter_lines import LetterLines
 from shared.log.interface import Clock, Log, Record, Sleep
 from shared.outcome import DONE, Outcome
 from shared.sources import Source, plan_sources
@@ -97,6 +100,8 @@ class HydrationCore:
         self._turn_s = turn_s
         self._patience_s = patience_s
         self.counters = HydrationCounters()
+        self._letter_lines = LetterLines()
+        self._misses = FewLines(_LOG, clock)
         self._work = Worklist()
         self._covered = Covered()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -128,7 +133,7 @@ class HydrationCore:
         if not self.waiting:
             return self._newer or None
         cause = self.held or ("the first mapping" if self._planned is None else self._waits.waiting_for())
-        return f"{self.waiting} events wait: {cause}" if cause else None
+        return f"{number_of(self.waiting, 'event waits', 'events wait')}: {cause}" if cause else None
 
     async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
         """Begin the work of a batch and return what is settled of it after a fraction of a second.
@@ -269,9 +274,12 @@ class HydrationCore:
             self._wait_for(job)
             return
         self._count(job, ending)
+        self._say(job, ending)
         if ending.fate is Fate.FAILED and (job.has_events or not job.letters):
             # A letter that was to be closed stays open and says the same.
             await self._bury(job.last, ending.reason, ending.detail, job.kind, job.object_id)
+        elif ending.fate is Fate.FAILED:
+            self._misses.say("%s %s: its letters stay open: %s", job.kind, job.object_id, ending.detail)
         if ending.fate.is_settled_well and job.letters:
             self.counters.closed += await close_letters(self._log, job.letters, self._now())
         self._work.finish(job)
@@ -319,7 +327,15 @@ class HydrationCore:
                     _LOG.warning("%s: %s; give the token that right", what, ending.detail)
             case Fate.FAILED | Fate.NOT_FOUND:
                 counters.failed += 1
-                _LOG.warning("%s could not be hydrated: %s", what, ending.detail)
+
+    def _say(self, job: Job, ending: Ending) -> None:
+        """Say what became of an object: each at debug level, a few of those that PagerDuty does not show."""
+        what = f"{job.kind} {job.object_id}"
+        _LOG.debug("live: %s: %s", what, ending.fate.value)
+        if ending.fate is Fate.DELETED and not job.is_deleted:
+            self._misses.say("%s: PagerDuty has no such object (404): deleted, if Port has it", what)
+        elif ending.fate is Fate.NOT_VISIBLE:
+            self._misses.say("%s: PagerDuty shows no such object (404): left as it is in Port", what)
 
     async def _bury(self, record: Record, reason: Reason, detail: str, kind: str, object_id: str) -> None:
         """Put a record into the dead-letter topic."""
@@ -334,6 +350,7 @@ class HydrationCore:
             failed_at=self._now(),
         )
         await self._log.append([dead_letter_record(record, letter)])
+        self._letter_lines.say(letter)
 
     async def _settle(self, batch: Batch) -> None:
         """Wait until the batch is settled, for a turn; then until its first record is, if it takes longer."""

@@ -56,11 +56,6 @@ class Looked:
     found: tuple[Found, ...] = ()
     made: Mapping[str, SecretStr] = field(default_factory=dict)
 
-    @property
-    def is_well(self) -> bool:
-        """Return whether PagerDuty sends us what changes."""
-        return not self.trouble and self.verdict is Verdict.NOTHING
-
 
 @dataclass(slots=True)
 class _Doing:
@@ -96,7 +91,7 @@ class SubscriptionCare:
         found = [await self._whole(one) for one in await list_subscriptions(self._client)]
         return plan_care(found, self._wanted, activate=activate), tuple(found)
 
-    async def look(self, *, activate: bool = False) -> Looked:
+    async def look(self, *, activate: bool = False, is_logged: bool = True) -> Looked:
         """Find, compare, mend; then ask for a resync where events were not sent.
 
         One plan is carried out, not a second one after it: a subscription that was made a moment ago may not
@@ -104,6 +99,7 @@ class SubscriptionCare:
 
         Args:
             activate: Go on with a subscription that somebody has paused.
+            is_logged: Say in the log lines what was done; a command says it as its answer.
 
         Raises:
             FatalError: As in `plan`; a resync that is owed is asked for at the next look.
@@ -121,7 +117,7 @@ class SubscriptionCare:
             else:
                 doing.trouble = (str(error),)
         finally:
-            for line in doing.done:
+            for line in doing.done if is_logged else ():
                 # Made is what it is at every first start; the rest comes of what somebody or PagerDuty did.
                 level = logging.INFO if line.startswith("made ") else logging.WARNING
                 logger.log(level, "webhook subscription: %s", line)

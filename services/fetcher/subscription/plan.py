@@ -82,11 +82,6 @@ class Plan:
     steps: tuple[Step, ...] = ()
     kept: tuple[str, ...] = ()
 
-    @property
-    def misses_events(self) -> bool:
-        """Return whether events were not sent, so that a resync must catch up once the steps are done."""
-        return any(isinstance(step, Create | Update | Enable) for step in self.steps)
-
 
 def plan_care(found: Sequence[Found], wanted: Wanted, *, activate: bool = False) -> Plan:
     """Plan what is to be done.

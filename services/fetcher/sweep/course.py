@@ -1,5 +1,6 @@
 """Is one sweep after one run: reads what was said, looks at Port, asks PagerDuty, hands over the deletes."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -9,10 +10,10 @@ from services.fetcher.sweep.deletes import delete_record
 from services.fetcher.sweep.fate import (
     NO_CANDIDATE,
     UNKNOWN,
+    Fate,
     add_fate,
     add_left,
     held_back,
-    is_older,
 )
 from services.fetcher.sweep.interface import Existence, SweptRun
 from services.fetcher.sweep.judgement import (
@@ -21,7 +22,6 @@ from services.fetcher.sweep.judgement import (
     NoCandidate,
     Owned,
     ProveFirst,
-    is_over_threshold,
     judge,
 )
 from services.fetcher.sweep.makers import MakersOfMapping
@@ -33,6 +33,7 @@ from services.fetcher.sweep.scratch import Candidate, Scratch
 from services.fetcher.sweep.standing import RunFacts, standing_of
 from services.fetcher.sweep.statements import read_statement
 from services.fetcher.sweep.tools import SweepTools
+from services.fetcher.sweep.weighing import Scales
 from shared.log.interface import TopicPartition
 from shared.tasks import all_of
 
@@ -41,6 +42,9 @@ MOST_ASKED = 1000
 CHUNK = 500
 """Entities judged, or deletes published, at once."""
 ASKED_AT_ONCE = 20
+EXAMPLES = 5
+
+logger = logging.getLogger(__name__)
 
 
 class SweepCourse:
@@ -52,15 +56,23 @@ class SweepCourse:
         sweep: What is decided is written into it.
         began_at: When the run began, in Port's time.
         scratch: Keeps what is read; the caller closes it.
+        held: Blueprints that the runs before have held as over the threshold, and since when.
     """
 
     def __init__(
-        self, tools: SweepTools, run: SweptRun, sweep: RunSweep, began_at: datetime, scratch: Scratch
+        self,
+        tools: SweepTools,
+        run: SweptRun,
+        sweep: RunSweep,
+        began_at: datetime,
+        scratch: Scratch,
+        held: Mapping[str, datetime],
     ) -> None:
         self._tools = tools
         self._run = run
         self._sweep = sweep
         self._scratch = scratch
+        self._held = held
         self._makers = MakersOfMapping(run.mapping)
         self._targets = RelationTargets(tools.port)
         is_replay = run.result.type == "replay"
@@ -122,7 +134,8 @@ class SweepCourse:
         """Count what is ours in a blueprint, and keep what no object makes."""
         makers = self._makers.of(blueprint)
         standing = standing_of(makers, self._facts)
-        account, place = BlueprintSweep(absence=standing.absence), Place(makers, standing)
+        account = BlueprintSweep(absence=standing.absence)
+        place = Place(makers, standing, Scales(self._facts.began_at, self._held.get(blueprint)))
         try:
             may_have_gone = standing.absence is None or await self._has_proposed(blueprint)
             if not may_have_gone:
@@ -130,8 +143,9 @@ class SweepCourse:
                     self._sweep.blueprints[blueprint] = account
                 return
             self._sweep.blueprints[blueprint] = account
-            async for page in owned_pages(self._tools.port, blueprint):
+            async for page, doubtful in owned_pages(self._tools.port, blueprint):
                 self._take(blueprint, page, place)
+                self._leave(blueprint, doubtful, place)
         except NotReadableError:
             self._sweep.blueprints[blueprint] = BlueprintSweep(absence=KeepReason.NOT_READABLE)
             return
@@ -147,7 +161,8 @@ class SweepCourse:
     def _take(self, blueprint: str, page: list[Owned], place: Place) -> None:
         account = self._sweep.blueprints[blueprint]
         account.owned += len(page)
-        place.older += sum(is_older(entity, self._facts.began_at) for entity in page)
+        for entity in page:
+            place.scales.own(entity)
         known = self._scratch.evidence(blueprint, page)
         candidates = []
         for entity, (evidence, _) in zip(page, known, strict=True):
@@ -156,6 +171,13 @@ class SweepCourse:
             if not isinstance(judgement, NoCandidate):
                 candidates.append(entity)
         self._scratch.keep_candidates(blueprint, candidates)
+
+    def _leave(self, blueprint: str, page: list[Owned], place: Place) -> None:
+        """Keep what Port lists as ours without showing it: somebody else may have written it."""
+        for entity, (evidence, _) in zip(page, self._scratch.evidence(blueprint, page), strict=True):
+            if not isinstance(judge(entity, evidence, place.standing), NoCandidate):
+                account = self._sweep.blueprints[blueprint]
+                add_fate(account, entity, evidence, Fate(reason=KeepReason.NOT_OURS))
 
     async def _ask_all(self) -> None:
         """Ask PagerDuty for the objects of absent entities; have lists proven where it cannot be asked."""
@@ -179,10 +201,14 @@ class SweepCourse:
         async def one(object_id: str) -> None:
             place.answers[object_id] = await self._tools.ask(source, object_id)
 
-        self._sweep.asked += len(object_ids)
         self._asked.update((source.topic, object_id) for object_id in object_ids)
         for start in range(0, len(object_ids), ASKED_AT_ONCE):
-            await all_of(*map(one, object_ids[start : start + ASKED_AT_ONCE]))
+            some = object_ids[start : start + ASKED_AT_ONCE]
+            await all_of(*map(one, some))
+            self._sweep.asked += len(some)
+            if all(place.answers[object_id] is Existence.GIVEN_UP for object_id in some):
+                # Each takes minutes of tries, and whatever answers in PagerDuty's place will go on.
+                return
 
     async def _settle(self) -> None:
         """Hear what the objects that are there make after all."""
@@ -193,16 +219,19 @@ class SweepCourse:
     async def _dispose(self, blueprint: str) -> None:
         """Have deleted what may go of a blueprint, unless that is too much."""
         place, account = self._places[blueprint], self._sweep.blueprints[blueprint]
-        weight = 0
         for candidate in self._candidates(blueprint):
             fate = place.fate(candidate)
-            is_weighty = fate.goes_unless is not None or fate.reason in UNKNOWN
-            weight += is_weighty and is_older(candidate.entity, self._facts.began_at)
-        account.over_threshold = is_over_threshold(weight, place.older, self._sweep.threshold)
+            if fate.goes_unless is not None or fate.reason in UNKNOWN:
+                place.scales.go(candidate.entity)
+        weighed = place.scales.weigh(self._sweep.threshold)
+        if weighed.is_over:
+            account.over_threshold = True
+            account.judged, account.going = weighed.judged, weighed.going
+            account.held_since = place.scales.held_since or self._facts.began_at
         doomed: list[tuple[Candidate, datetime]] = []
         for candidate in self._candidates(blueprint):
             fate = place.fate(candidate)
-            if account.over_threshold and is_older(candidate.entity, self._facts.began_at):
+            if account.over_threshold and place.scales.is_older(candidate.entity):
                 fate = held_back(fate)
             account.produced += fate == NO_CANDIDATE and candidate.evidence.claim is Claim.MADE
             add_fate(account, candidate.entity, candidate.evidence, fate)
@@ -233,6 +262,14 @@ class SweepCourse:
         for blueprint, identifiers in left.items():
             for identifier in identifiers:
                 add_left(self._sweep.blueprints[blueprint], identifier)
+            if identifiers:
+                logger.warning(
+                    "%d entities of %s were to go and are still in Port, e.g. %s: others depend on them, or "
+                    "they were updated meanwhile; delete what depends on them in Port, or leave them be",
+                    len(identifiers),
+                    blueprint,
+                    ", ".join(identifiers[:EXAMPLES]),
+                )
 
     async def _left(self, blueprint: str) -> list[str]:
         """Return what the writer has left when it came to its delete."""

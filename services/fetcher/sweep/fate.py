@@ -68,15 +68,10 @@ def settle(
                     return Fate(goes_unless=since, is_confirmed=True)
                 case Existence.THERE:
                     return Fate(reason=KeepReason.STILL_THERE)
-                case Existence.UNCLEAR:
+                case Existence.UNCLEAR | Existence.GIVEN_UP:
                     return Fate(reason=KeepReason.UNCLEAR)
                 case None:
                     return Fate(reason=KeepReason.NOT_ASKED)
-
-
-def is_older(entity: Owned, began_at: datetime) -> bool:
-    """Return whether an entity is older than the run; one that the run itself has made is not."""
-    return entity.created_at is None or entity.created_at < began_at
 
 
 def add_fate(sweep: BlueprintSweep, entity: Owned, evidence: Evidence, fate: Fate) -> None:

@@ -53,6 +53,8 @@ class Existence(Enum):
     """404: there is no such object."""
     UNCLEAR = "unclear"
     """Anything else: forbidden, refused, or no record can hold it."""
+    GIVEN_UP = "given_up"
+    """Asking for it failed again and again while PagerDuty answered others: a proxy's page, HTTP 500."""
 
 
 Ask = Callable[[Source, str], Awaitable[Existence]]

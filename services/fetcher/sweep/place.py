@@ -7,6 +7,7 @@ from services.fetcher.sweep.interface import Existence
 from services.fetcher.sweep.judgement import Judgement, Standing, judge
 from services.fetcher.sweep.makers import Makers
 from services.fetcher.sweep.scratch import Candidate
+from services.fetcher.sweep.weighing import Scales
 
 
 @dataclass(slots=True)
@@ -16,14 +17,14 @@ class Place:
     Attributes:
         makers: What can make its entities.
         standing: What holds for all of them.
-        older: Entities of ours that are older than the run.
+        scales: Weigh what would go of it.
         answers: What PagerDuty said, by identifier.
         is_proven: The lists that could name an object were shown to be whole.
     """
 
     makers: Makers
     standing: Standing
-    older: int = 0
+    scales: Scales
     answers: dict[str, Existence] = field(default_factory=dict)
     is_proven: bool = False
 

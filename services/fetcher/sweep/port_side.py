@@ -15,8 +15,8 @@ class NotReadableError(Exception):
     """Port does not tell which entities of a blueprint are ours."""
 
 
-async def owned_pages(port: PortClient, blueprint: str) -> AsyncIterator[list[Owned]]:
-    """Yield all our entities of a blueprint, page by page.
+async def owned_pages(port: PortClient, blueprint: str) -> AsyncIterator[tuple[list[Owned], list[Owned]]]:
+    """Yield all our entities of a blueprint, page by page, and beside them those not shown to be ours.
 
     Raises:
         NotReadableError: Port does not let us look.
@@ -27,7 +27,7 @@ async def owned_pages(port: PortClient, blueprint: str) -> AsyncIterator[list[Ow
         page = await port.owned_page(blueprint, cursor)
         if page is None:
             raise NotReadableError(blueprint)
-        yield [_owned(entity) for entity in page.entities]
+        yield [_owned(entity) for entity in page.entities], [_owned(entity) for entity in page.doubtful]
         cursor = page.cursor
         if not cursor:
             return

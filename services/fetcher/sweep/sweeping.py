@@ -11,9 +11,11 @@ from services.fetcher.sweep.interface import Ask, Relist, Sweep, SweptRun
 from services.fetcher.sweep.range_reader import RangeLostError
 from services.fetcher.sweep.scratch import Scratch
 from services.fetcher.sweep.tools import SweepTools
+from services.fetcher.sweep.weighing import held_since
 from services.fetcher.sweep.wording import describe, warnings_of
 from shared.log.interface import Log
 from shared.port.client import PortClient
+from shared.runs_topic import RunRecords
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ def make_sweep(
     identifier: str,
     mode: SweepMode,
     now: Callable[[], datetime],
+    remembers: bool = True,
 ) -> Sweep:
     """Return the sweep that a conductor calls between the last barrier of a run and its result.
 
@@ -40,6 +43,7 @@ def make_sweep(
         identifier: The installation.
         mode: Delete, only say what would be deleted, or do not look.
         now: Aware UTC.
+        remembers: The log outlives the run, so that the next one knows what this one held.
     """
     tools = SweepTools(log=log, port=port, ask=ask, relist=relist, identifier=identifier, mode=mode, now=now)
 
@@ -56,7 +60,7 @@ def make_sweep(
         if mode is not SweepMode.OFF:
             await _judge(tools, run, result.sweep)
         result.deletes = describe(result.sweep)
-        for warning in warnings_of(result.sweep):
+        for warning in warnings_of(result.sweep, remembers=remembers):
             result.warnings.append(warning)
             logger.error(warning)
 
@@ -69,7 +73,10 @@ async def _judge(tools: SweepTools, run: SweptRun, sweep: RunSweep) -> None:
         return
     with closing(Scratch()) as scratch:
         try:
-            await SweepCourse(tools, run, sweep, run.port_started_at, scratch).judge()
+            runs = RunRecords(tools.log)
+            await runs.catch_up()
+            held = held_since(runs.runs, run.result.run_id)
+            await SweepCourse(tools, run, sweep, run.port_started_at, scratch, held).judge()
         except RangeLostError as error:
             sweep.reason = str(error)
             sweep.blueprints = {}
