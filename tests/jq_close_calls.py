@@ -286,3 +286,11 @@ def _of_others() -> Iterator[str]:
         "(1, null) // 2",
         "(1, 2) + (3, 4)",
     )
+    yield from (
+        ".a | @html",
+        "[1, 2] | @sh",
+        "[1, 2] | @tsv",
+        '"YQ==" | @base64d',
+        "$ENV | length",
+        "[$ENV, 1] | length",
+    )

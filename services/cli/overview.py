@@ -18,6 +18,7 @@ from services.cli.overview_letters import LettersState, sum_up
 from shared.groups import FETCHER_GROUP, MAPPER_GROUP, WRITER_GROUP
 from shared.kept_letters import read_letters
 from shared.log.interface import Log, Subscription
+from shared.log.sqlite import SqliteLog
 from shared.mapping_topic import MappingRecords
 from shared.runs_topic import RunRecords
 from shared.topic_reader import TopicReader
@@ -61,6 +62,10 @@ class Overview(BaseModel):
     """How an installation stands."""
 
     log: Annotated[str, Field(description="The log that it is read from.")] = ""
+    log_trouble: Annotated[
+        str,
+        Field(description="Why nothing can be written to it, so that webhooks are refused; empty: it can."),
+    ] = ""
     fetcher_runs: Annotated[
         bool | None, Field(description="False: nobody takes commands and events now; null: not looked for.")
     ] = None
@@ -93,6 +98,7 @@ async def read_overview(log: Log, identifier: str, at: datetime, *, named: str =
     remedy = Remedy(log=named, is_read=await reads_requests(log))
     return Overview(
         log=name_of(log),
+        log_trouble=await log.try_write() if isinstance(log, SqliteLog) else "",
         stages={name: await _lag(log, group, topics) for name, group, topics in STAGES},
         mapping=_mapping(mapping.in_force),
         in_hand=next((run for run in open_runs if run.state != "waiting"), None),

@@ -124,6 +124,8 @@ def _print_overview(overview: "Overview") -> None:
     print_sheet(console, Sheet(columns=columns, rows=rows))
     mapping = overview.mapping
     lines = [f"log: {overview.log}"] if overview.log else []
+    if overview.log_trouble:
+        lines.append(f"nothing can be written, webhooks are refused: {overview.log_trouble}")
     lines += [overview.start_hint] if overview.start_hint else []
     replayed = ", replayed" if mapping and mapping.replay else ""
     lines.append(

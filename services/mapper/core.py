@@ -24,6 +24,7 @@ from services.mapper.replaying import Replaying
 from shared.core import Batch
 from shared.dead_letters import dead_letter_record
 from shared.letter_lines import LetterLines
+from shared.installations import Foreign, foreign, held_line
 from shared.log.interface import Log, NewRecord, Record, TopicPartition
 from shared.outcome import DONE, Outcome
 from shared.sightings import Sightings
@@ -93,6 +94,7 @@ class MapperCore:
         self._now = now
         self._leaving_grace_s = leaving_grace_s
         self._patience_s = patience_s
+        self._identifier = identifier
         self._source = f"pagerport/{identifier}/mapper"
         self._plan: Plan | None = None
         self._replaying = Replaying()
@@ -100,9 +102,14 @@ class MapperCore:
         self._omissions = new_omissions() if omissions is None else omissions
         self._known = asyncio.Event()
         self._letter_lines = LetterLines()
-        self._held: set[TopicPartition] = set()
+        self._held: dict[TopicPartition, str] = {}
         self._stamps: dict[tuple[Operation, Origin, str, str, datetime | None, bool], HeaderStamp] = {}
         """Of the batch in hand."""
+
+    @property
+    def held(self) -> str:
+        """Return why a partition is held (readiness); empty: none is."""
+        return next(iter(self._held.values()), "")
 
     def use(self, mapping: MappingInForce) -> None:
         """Map what is handled from now on by this mapping.
@@ -192,25 +199,30 @@ class MapperCore:
         held: set[TopicPartition] = set()
         read: list[Readable | Unreadable | None] = []
         for record in records:
-            one = None if record.place in held else read_record(record)
-            if isinstance(one, Newer):
+            if record.place in held:
+                read.append(None)
+                continue
+            one = foreign(record.headers, self._identifier) or read_record(record)
+            if isinstance(one, Newer | Foreign):
                 held.add(record.place)
                 self._say_held(record, one)
-                one = None
+                read.append(None)
+                continue
+            self._held.pop(record.place, None)
             read.append(one)
         return read
 
-    def _say_held(self, record: Record, newer: Newer) -> None:
-        if record.place in self._held:
-            return
-        self._held.add(record.place)
-        _LOG.error(
-            "%s/%d is held at offset %d: schema version %d is newer than this release; upgrade the mapper",
-            record.topic,
-            record.partition,
-            record.offset,
-            newer.version,
-        )
+    def _say_held(self, record: Record, why: Newer | Foreign) -> None:
+        if isinstance(why, Foreign):
+            line = held_line(record, why, self._identifier)
+        else:
+            line = (
+                f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version "
+                f"{why.version} is newer than this release; upgrade the mapper"
+            )
+        if self._held.get(record.place) != line:
+            self._held[record.place] = line
+            _LOG.error(line)
 
     async def _mapping(self, leaving: asyncio.Event) -> Plan | None:
         """Return the plan in force, waiting for the first one as long as the batch may stay."""

@@ -72,7 +72,11 @@ async def open_mapper(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
             yield Running(
                 tasks=tasks,
                 consumers=[consumer],
-                checks=lambda: [_mapping_check(follower), _expressions_check(pool)],
+                checks=lambda: [
+                    _mapping_check(follower),
+                    Check("records", is_ok=not core.held, detail=core.held),
+                    _expressions_check(pool),
+                ],
             )
         finally:
             consumer.stop()

@@ -53,7 +53,8 @@ async def run_always(settings: Settings) -> None:
 
     Raises:
         ConfigurationError: The mapping file is broken, the log file cannot be used, or a setting is missing.
-        FatalError: The HTTP address cannot be had, or a service has ended by itself.
+        FatalError: The HTTP address cannot be had, the log file was taken away, or a service has ended by
+            itself.
     """
     if settings.mapping.file is not None:
         # Later a broken file is refused and the last good one stays; at the start its author looks on.
@@ -97,11 +98,19 @@ async def open_services(
                 await lags[name].read(one.consumers)
 
         routes[METRICS_PATH] = metrics_route(MetricsUnion(list(metrics.values())), read_lags)
-        routes[READY_PATH] = ready_route(NAME, lambda: _checks(dict(zip(services, running, strict=True))))
+        routes[READY_PATH] = ready_route(
+            NAME, lambda: [_file_check(log), *_checks(dict(zip(services, running, strict=True)))]
+        )
         caring = asyncio.create_task(_care_for(log), name="care of the log file")
-        stack.push_async_callback(_cancel, caring)
+        watching = asyncio.create_task(log.watch_file(), name="watch over the log file")
+        stack.push_async_callback(_cancel, caring, watching)
         serving = await stack.enter_async_context(serve_http(Router(routes), settings))
-        yield [caring, serving, *(task for one in running for task in one.tasks)]
+        # First the one whose end says most: a lost file ends others, too.
+        yield [watching, caring, serving, *(task for one in running for task in one.tasks)]
+
+
+def _file_check(log: SqliteLog) -> Check:
+    return Check("log file", not log.trouble, log.trouble or "takes what is written")
 
 
 def _checks(running: Mapping[str, Running]) -> list[Check]:
@@ -134,12 +143,13 @@ async def _care_for(log: SqliteLog) -> None:
 
 async def _first_end(tasks: Sequence[asyncio.Task[None]]) -> None:
     """Wait until something ends that should not."""
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in done:
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in (one for one in tasks if one.done()):
         task.result()
         raise FatalError(f"{task.get_name()} has ended by itself")
 
 
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def _cancel(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

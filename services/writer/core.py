@@ -20,7 +20,7 @@ from services.writer.decoding import Newer, Unreadable, decode
 from services.writer.deleting import DELETED, NOT_DELETED, PLANNED, Deleter
 from services.writer.folding import fold, overtaken
 from services.writer.holds import Holds
-from services.writer.letters import letter_of, outcome_of
+from services.writer.letters import Decoded, letter_of, outcome_of
 from services.writer.looking import look
 from services.writer.lookups import lookups
 from services.writer.preparation import Drop, Preparer, is_proposal
@@ -32,6 +32,7 @@ from shared.core import Batch
 from shared.dead_letters import dead_letter_record
 from shared.errors import FatalError
 from shared.http.backoff import Backoff
+from shared.installations import Foreign, foreign, held_line
 from shared.letter_lines import LetterLines
 from shared.log.interface import Log, Record, TopicPartition
 from shared.outcome import Outcome
@@ -99,7 +100,7 @@ class WriterCore:
         self._deletes = deletes
         self._holds = Holds(self._now_s, members=members)
         self._letter_lines = LetterLines()
-        self._said_held: dict[TopicPartition, int] = {}
+        self._said_held: dict[TopicPartition, str] = {}
         self._written = 0
         self._last_written_s = float("-inf")
 
@@ -112,6 +113,11 @@ class WriterCore:
     def held_blueprints(self) -> tuple[str, ...]:
         """Blueprints whose live deletes were held in the last ten minutes: for readiness."""
         return self._holds.blueprints
+
+    @property
+    def held(self) -> str:
+        """Return why a partition is held (readiness); empty: none is."""
+        return next(iter(self._said_held.values()), "")
 
     async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
         """Carry out a batch. See `shared.core.Core.handle`."""
@@ -138,32 +144,35 @@ class WriterCore:
         minute = work.breaker.minute
         return [outcome_of(one, end, minute) for one, end in zip(decoded, work.ends, strict=True)]
 
-    def _decode(self, records: Sequence[Record]) -> list[Change | Unreadable | Newer]:
-        """Read a batch. What lies behind a record of a newer schema is held with it.
+    def _decode(self, records: Sequence[Record]) -> list[Decoded]:
+        """Read a batch. What lies behind a record of a newer schema, or of another installation, is held too.
 
         It is handed in again and again: written each time, it would be written for ever.
         """
-        held: dict[TopicPartition, Newer] = {}
-        decoded: list[Change | Unreadable | Newer] = []
+        held: dict[TopicPartition, Newer | Foreign] = {}
+        decoded: list[Decoded] = []
         for index, record in enumerate(records):
-            one = held.get(record.place) or decode(index, record)
-            if isinstance(one, Newer) and record.place not in held:
+            one: Decoded | None = held.get(record.place)
+            one = one or foreign(record.headers, self._port.identifier) or decode(index, record)
+            if isinstance(one, Newer | Foreign) and record.place not in held:
                 held[record.place] = one
                 self._say_held(record, one)
+            elif record.place not in held:
+                self._said_held.pop(record.place, None)
             decoded.append(one)
         return decoded
 
-    def _say_held(self, record: Record, newer: Newer) -> None:
-        if self._said_held.get(record.place) == record.offset:
-            return
-        self._said_held[record.place] = record.offset
-        logger.error(
-            "%s/%d is held at offset %d: schema version %d is newer than this release; upgrade the writer",
-            record.topic,
-            record.partition,
-            record.offset,
-            newer.version,
-        )
+    def _say_held(self, record: Record, why: Newer | Foreign) -> None:
+        if isinstance(why, Foreign):
+            line = held_line(record, why, self._port.identifier)
+        else:
+            line = (
+                f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version "
+                f"{why.version} is newer than this release; upgrade the writer"
+            )
+        if self._said_held.get(record.place) != line:
+            self._said_held[record.place] = line
+            logger.error(line)
 
     async def _until_left(self, work: Coroutine[Any, Any, None], leaving: asyncio.Event) -> None:
         """Run the work; once we are asked to leave, only calls under way get time to end."""

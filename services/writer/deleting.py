@@ -112,9 +112,7 @@ class Deleter:
             for part in chunks(group, BULK_DELETE_LIMIT)
         ]
         await run_jobs(jobs, concurrency=self._concurrency, leaving=leaving)
-        _say_left(
-            [chain for chain in chains if chain.on_last_try and _has_stayed(chain, attempts.get(chain))]
-        )
+        _say_left(attempts)
         return attempts
 
     def _ours(
@@ -298,8 +296,8 @@ def _say_left(attempts: Mapping[Chain, Attempt]) -> None:
     for blueprint, chains in left.items():
         says = chains[0].left
         logger.warning(
-            "%d of %s stay in Port, though their objects are gone, e.g. %s: %s; delete what depends on them in "
-            "Port, or set deleteDependentEntities: true in the mapping",
+            "%d of %s stay in Port, though their objects are gone, e.g. %s: %s; delete what depends on them "
+            "in Port, or set deleteDependentEntities: true in the mapping",
             len(chains),
             blueprint,
             ", ".join(chain.name for chain in chains[:_EXAMPLES]),

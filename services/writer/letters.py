@@ -7,12 +7,13 @@ from schemas.outcome import Count, Reason
 from services.writer.chain import Settled
 from services.writer.change import Change
 from services.writer.decoding import Newer, Unreadable
+from shared.installations import Foreign
 from shared.log.interface import Record
 from shared.outcome import LiveDelete, Outcome
 
 STAGE = "writer"
 
-Decoded = Change | Unreadable | Newer
+Decoded = Change | Unreadable | Newer | Foreign
 
 
 def letter_of(record: Record, decoded: Decoded, end: Settled, failed_at: datetime) -> DeadLetter:
@@ -73,4 +74,4 @@ def _live_delete(decoded: Decoded, end: Settled, minute: int) -> LiveDelete | No
 
 
 def _run_and_kind(decoded: Decoded) -> tuple[str, str]:
-    return ("", "") if isinstance(decoded, Newer) else (decoded.run_id, decoded.kind)
+    return ("", "") if isinstance(decoded, Newer | Foreign) else (decoded.run_id, decoded.kind)

@@ -71,13 +71,19 @@ async def open_writer(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
         telling = asyncio.create_task(WaitWatch(waits, "writer").run(), name="telling whom it waits for")
         try:
             yield Running(
-                tasks=[*tasks, telling], consumers=consumers, checks=lambda: [watch.check(), _deletes(core)]
+                tasks=[*tasks, telling],
+                consumers=consumers,
+                checks=lambda: [watch.check(), _records(core), _deletes(core)],
             )
         finally:
             for consumer in consumers:
                 consumer.stop()
             telling.cancel()
             await asyncio.gather(*tasks, telling, return_exceptions=True)
+
+
+def _records(core: WriterCore) -> Check:
+    return Check("records", is_ok=not core.held, detail=core.held)
 
 
 def _deletes(core: WriterCore) -> Check:

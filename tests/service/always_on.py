@@ -20,6 +20,7 @@ from services.mapper.core import MapperCore
 from services.mapper.pool import WorkerPool
 from services.writer.core import WriterCore
 from shared.commands_topic import give_command
+from shared.core import Core
 from shared.groups import MAPPER_GROUP, WRITER_GROUP
 from shared.http.client import build_client
 from shared.http.waits import WaitLedger
@@ -47,7 +48,7 @@ IDENTIFIER = "always-on"
 TOKEN = "u+alwaysOnTokenXYZ"
 AGENT = f"pagerport/0/{IDENTIFIER}/exporter"
 ACCEPT = "application/vnd.pagerduty+json;version=2"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 PAGERDUTY = "http://pagerduty.test"
 PORT = "http://port.test"
 SMALL = Sizes(
@@ -136,14 +137,14 @@ class Installation:
             publish_every_s=0.1,
         )
 
-    def start_mapper(self) -> Mapper:
+    def start_mapper(self, around: Callable[[Core], Core] = lambda core: core) -> Mapper:
         follower = MappingFollower(self.log, IDENTIFIER)
         core = MapperCore(self.log, self.pool, now=utc_now, identifier=IDENTIFIER)
         consumer = Consumer(
             self.log,
             MAPPER_GROUP,
             Subscription.to_all("pagerduty.raw."),
-            core,
+            around(core),
             max_records=20,
             on_fatal="raise",
             mapping_version=follower.version,

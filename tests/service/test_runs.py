@@ -1,7 +1,7 @@
 """Tests runs of an installation that is always on: first start, commands, replay, take-over, schedule."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,10 +11,12 @@ from schemas.command import CommandType
 from schemas.outcome import Count
 from schemas.run import KindState, RunResult, RunState
 from services.fetcher.service import FetcherService
+from shared.core import Batch, Core
 from shared.errors import ConfigurationError
 from shared.mapping_file import LoadedMapping, parse_mapping
+from shared.outcome import Outcome
 from tests.pipeline.mappings import SPINE
-from tests.service.always_on import Installation, installation
+from tests.service.always_on import PATIENCE_S, Installation, installation
 
 OTHER = SPINE.replace("title: .name", 'title: .name + " (" + .id + ")"').replace(
     "responder: .assignments[0].assignee.summary", "responder: .assignments[0].assignee.id"
@@ -61,14 +63,37 @@ async def test_changed_mapping_is_applied_from_the_log_alone(here: Installation)
     assert await asyncio.to_thread(here.differences, OTHER) == []
 
 
+class Halting:
+    """A core that does so many records of a replay, and then waits until it must go."""
+
+    def __init__(self, core: Core, limit: int) -> None:
+        self._core = core
+        self._left = limit
+        self.halted = asyncio.Event()
+
+    async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
+        if not all(progress.mapping_version == 2 for progress in batch.progress.values()):
+            return await self._core.handle(batch)
+        if self._left <= 0:
+            self.halted.set()
+            await batch.leaving.wait()
+            return [None] * len(batch.records)
+        self._left -= len(batch.records)
+        return await self._core.handle(batch)
+
+
 async def test_mapper_that_is_replaced_in_the_middle_of_a_replay_changes_nothing(here: Installation) -> None:
     async with here.writer(), FetcherService(here.parts()):
-        mapper = here.start_mapper()
+        halting: list[Halting] = []
+
+        def around(core: Core) -> Core:
+            halting.append(Halting(core, limit=60))
+            return halting[-1]
+
+        mapper = here.start_mapper(around)
         await here.until_ended(1)
         here.mapping = OTHER
-        await here.until(
-            lambda runs: 0 < sum(one.fetched for one in runs[-1].kinds.values() if runs[1:]) < 180
-        )
+        await asyncio.wait_for(halting[0].halted.wait(), PATIENCE_S)
         await mapper.stop()
         mapper = here.start_mapper()
         (first, second) = await here.until_ended(2)
