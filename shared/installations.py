@@ -53,9 +53,9 @@ def foreign(headers: Iterable[HeaderPair], identifier: str) -> Foreign | None:
 def held_line(record: Record, other: Foreign, identifier: str) -> str:
     """Return why a partition is held at a record, with the next step."""
     return (
-        f"{record.topic}/{record.partition} is held at offset {record.offset}: the record is of the installation "
-        f"{other.identifier!r}, this one is {identifier!r}, and what one makes the other would delete; set "
-        "OCEAN__KAFKA__TOPIC_PREFIX (without Kafka: OCEAN__LOG__FILE) of one of them to something of its own"
+        f"{record.topic}/{record.partition} is held at offset {record.offset}: the record is of the "
+        f"installation {other.identifier!r}, this one is {identifier!r} and would delete what that makes; "
+        "give one of them an OCEAN__KAFKA__TOPIC_PREFIX (without Kafka: an OCEAN__LOG__FILE) of its own"
     )
 
 
@@ -78,6 +78,6 @@ async def require_own_log(log: Log, identifier: str, remedy: str = KAFKA_REMEDY)
         raise ConfigurationError(
             f"{MAPPING.name} holds the mapping of another installation, {other.identifier!r} (this one is "
             f"{identifier!r}): sharing topics, each would delete what the other has made; "
-            f"{remedy.format(identifier=identifier)}. If OCEAN__INTEGRATION__IDENTIFIER was renamed on purpose, "
-            "do the same: the first resync fills the new topics"
+            f"{remedy.format(identifier=identifier)}. If OCEAN__INTEGRATION__IDENTIFIER was renamed on "
+            "purpose, do the same: the first resync fills what is new"
         )

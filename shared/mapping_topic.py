@@ -15,6 +15,7 @@ from schemas.mapping import MappingInForce
 from schemas.standing import Standing
 from schemas.topics import MAPPING
 from schemas.versions import SCHEMA_VERSION
+from shared.installations import foreign, held_line
 from shared.left_out import say_left_out
 from shared.log.interface import NewRecord, Record
 
@@ -33,7 +34,8 @@ class MappingRecords:
         in_force: The newest version; None: none was published yet.
         listings: Raw topic to its last complete listing.
         standing: How the active fetcher says it stands; None: it has not said.
-        held: Why the newest version cannot be used; empty: it can.
+        newer: Why the newest version cannot be used; empty: it can.
+        shared: Which other installation has the topic too; empty: none has.
         left_out: How many records could not be read.
         is_spoiled: Whether the last record of the mapping's own key is one of these. Compaction keeps that
             one alone, so the version in force must be written again.
@@ -43,9 +45,15 @@ class MappingRecords:
     in_force: MappingInForce | None = None
     listings: dict[str, CompleteListing] = field(default_factory=dict)
     standing: Standing | None = None
-    held: str = ""
+    newer: str = ""
+    shared: str = ""
     left_out: int = 0
     is_spoiled: bool = False
+
+    @property
+    def held(self) -> str:
+        """Return why no mapping can be used; empty: the newest can."""
+        return self.shared or self.newer
 
     def take(self, records: Iterable[Record]) -> bool:
         """Fold records in; return whether another version is in force since.
@@ -54,6 +62,12 @@ class MappingRecords:
         """
         before = self.in_force
         for record in records:
+            other = foreign(record.headers, self.identifier)
+            if other is not None:
+                if record.value is not None and not self.shared:
+                    self.shared = held_line(record, other, self.identifier)
+                    logger.error(self.shared)
+                continue
             key = (record.key or b"").decode("utf-8", "replace")
             try:
                 if key == self.identifier:
@@ -75,18 +89,18 @@ class MappingRecords:
         value = record.value or b""
         if (schema_version := _schema_version(value)) > SCHEMA_VERSION:
             self.is_spoiled = False
-            self.held = (
+            self.newer = (
                 f"{record.topic}/{record.partition} offset {record.offset} has a mapping of schema version "
                 f"{schema_version}, newer than this release; upgrade it"
             )
-            logger.error(self.held)
+            logger.error(self.newer)
             return
         self.is_spoiled = True
         mapping = MappingInForce.model_validate_json(value)
         self.is_spoiled = False
         if self.in_force is None or mapping.version > self.in_force.version:
             # An older number behind a newer one is the last word of a leader that was one no more.
-            self.held = ""
+            self.newer = ""
             self.in_force = mapping
 
     def _take_listing(self, topic: str, value: bytes | None) -> None:

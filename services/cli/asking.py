@@ -12,7 +12,7 @@ from schemas.command import Command, CommandType
 from schemas.run import RunResult, RunState
 from services.cli.answerable import require_mapped, require_readers
 from services.cli.layout import output_console
-from services.cli.open_log import name_of, open_log
+from services.cli.open_log import name_of, open_own_log
 from services.cli.presence import PATIENCE_S, Absence, fetcher_runs, nobody, say_nobody
 from services.cli.progress import ProgressDisplay
 from services.cli.report import print_report
@@ -64,7 +64,7 @@ async def ask(settings: "Settings", wanted: Ask) -> int:
         FatalError: The log cannot be reached, or nobody took the command.
     """
     identifier = settings.integration.identifier
-    async with open_log(wanted.file, settings) as log:
+    async with open_own_log(wanted.file, settings) as log:
         await require_readers(log)
         await require_mapped(log, identifier, wanted.kinds)
         in_hand = await _in_hand(log) if wanted.type is CommandType.STOP else None

@@ -17,6 +17,21 @@ SERVICE: Final = "cli"
 
 
 @asynccontextmanager
+async def open_own_log(file: Path | None, settings: "Settings") -> AsyncIterator[Log]:
+    """Open a log to publish something into it: not that of another installation. See `open_log`.
+
+    Raises:
+        ConfigurationError: As `open_log`, or another installation has the topics.
+    """
+    from shared.installations import FILE_REMEDY, KAFKA_REMEDY, require_own_log
+
+    async with open_log(file, settings) as log:
+        remedy = FILE_REMEDY if isinstance(log, SqliteLog) else KAFKA_REMEDY
+        await require_own_log(log, settings.integration.identifier, remedy)
+        yield log
+
+
+@asynccontextmanager
 async def open_log(file: Path | None = None, settings: "Settings | None" = None) -> AsyncIterator[Log]:
     """Open a log for reading and appending, also while services consume it.
 

@@ -9,7 +9,7 @@ from schemas.outcome import Reason
 from schemas.refresh_request import RefreshCause, RefreshRequest
 from services.cli.answerable import require_readers
 from services.cli.letters import Wanted, find_letter
-from services.cli.open_log import open_log
+from services.cli.open_log import open_log, open_own_log
 from services.cli.presence import say_nobody
 from services.cli.start import start
 from shared.dead_letters import Resolution, closing_record
@@ -56,7 +56,7 @@ async def ask_again(file: Path | None, addresses: Sequence[str], wanted: Wanted)
     """
     settings = start()
     identifier = settings.integration.identifier
-    async with open_log(file, settings) as log:
+    async with open_own_log(file, settings) as log:
         await require_readers(log)
         letters = _chosen(await read_letters(log), addresses, wanted)
         left = [(one.address, why) for one in letters if (why := _why_left(one))]

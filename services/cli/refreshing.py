@@ -5,7 +5,7 @@ from pathlib import Path
 
 from schemas.refresh_request import RefreshRequest
 from services.cli.answerable import require_mapped, require_readers
-from services.cli.open_log import open_log
+from services.cli.open_log import open_own_log
 from services.cli.presence import say_nobody
 from services.cli.start import start
 from shared.errors import ConfigurationError
@@ -40,7 +40,7 @@ async def request_refresh(
         raise ConfigurationError(f"{object_id!r} is no id of PagerDuty's; give one like PGJL5Q1")
     settings = start()
     identifier = settings.integration.identifier
-    async with open_log(file, settings) as log:
+    async with open_own_log(file, settings) as log:
         await require_readers(log)
         await require_mapped(log, identifier, [kind.name])
         request = RefreshRequest(kind=kind.name, object_id=object_id)

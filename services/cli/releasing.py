@@ -6,7 +6,7 @@ from pathlib import Path
 
 from schemas.command import Command, CommandType
 from services.cli.answerable import require_readers
-from services.cli.open_log import open_log
+from services.cli.open_log import open_own_log
 from services.cli.presence import say_nobody
 from services.cli.start import start
 from shared.commands_topic import give_command
@@ -28,7 +28,7 @@ async def release_held(file: Path | None, blueprint: str) -> dict[str, int]:
     """
     settings = start()
     identifier = settings.integration.identifier
-    async with open_log(file, settings) as log:
+    async with open_own_log(file, settings) as log:
         await require_readers(log)
         held: Counter[str] = Counter()
         for one in held_deletes(await read_letters(log), blueprint):

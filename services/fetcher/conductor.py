@@ -14,6 +14,7 @@ from schemas.mapping import MappingInForce
 from schemas.run import KindResult, KindState, RunResult, RunState
 from schemas.topics import DLQ_PREFIX, ENTITIES, dlq_topic
 from services.fetcher.barrier import Barrier
+from services.fetcher.healed_letters import close_healed
 from services.fetcher.mapping_versions import fetch_digests, kind_of_topic
 from services.fetcher.run_book import RunBook, Surroundings
 from services.fetcher.run_in_hand import RunInHand
@@ -162,6 +163,7 @@ class Conductor:
             await self._stages_passed(run, book)
         await self._redrive(run, book)
         await self._sweep_up(run, book, mapping)
+        await close_healed(self._log, run, self._now())
         await book.close()
 
     async def _replay_steps(
@@ -183,6 +185,7 @@ class Conductor:
         await book.enter(RunState.WRITING)
         await self._barrier.passed(WRITER_GROUP, await self._ends(ENTITIES.name.__eq__))
         await self._sweep_up(run, book, mapping)
+        await close_healed(self._log, run, self._now())
         await book.close()
 
     async def _note_ends(self, run: RunInHand, topics: TopicFilter) -> None:

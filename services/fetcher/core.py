@@ -15,6 +15,7 @@ from schemas.versions import SCHEMA_VERSION
 from shared.commands_topic import read_command
 from shared.core import Batch, Core
 from shared.dead_letters import dead_letter_record
+from shared.installations import foreign, held_line
 from shared.log.interface import Log, Record, Subscription
 from shared.outcome import DONE, Outcome
 
@@ -37,18 +38,31 @@ class FetcherCore:
         log: Where dead letters go.
         on_command: See `OnCommand`.
         now: Aware UTC.
+        identifier: The installation.
         hydration: Takes the records of `pagerduty.webhooks`, and gives them back within a second too; None:
             they wait.
     """
 
     def __init__(
-        self, log: Log, on_command: OnCommand, *, now: Callable[[], datetime], hydration: Core | None = None
+        self,
+        log: Log,
+        on_command: OnCommand,
+        *,
+        now: Callable[[], datetime],
+        identifier: str,
+        hydration: Core | None = None,
     ) -> None:
         self._log = log
         self._on_command = on_command
         self._now = now
         self._hydration = hydration
-        self._said_held: int | None = None
+        self._identifier = identifier
+        self._held = ""
+
+    @property
+    def held(self) -> str:
+        """Return why no command is carried out (readiness); empty: they are."""
+        return self._held
 
     async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
         """Carry out commands in their order, hydrate what the events name.
@@ -69,18 +83,12 @@ class FetcherCore:
         return [outcomes.get(id(record)) for record in batch.records]
 
     async def _carry_out(self, record: Record) -> bool:
-        if (version := _schema_version(record)) > SCHEMA_VERSION:
-            if self._said_held != record.offset:
-                self._said_held = record.offset
-                logger.error(
-                    "%s/%d is held at offset %d: schema version %d is newer than this release; "
-                    "upgrade the fetcher",
-                    record.topic,
-                    record.partition,
-                    record.offset,
-                    version,
-                )
+        if line := self._why_held(record):
+            if self._held != line:
+                self._held = line
+                logger.error(line)
             return False
+        self._held = ""
         try:
             command_id, command = read_command(record)
         except ValueError:
@@ -95,6 +103,19 @@ class FetcherCore:
             await self._log.append([dead_letter_record(record, letter)])
             return True
         return await self._on_command(command_id, command)
+
+    def _why_held(self, record: Record) -> str:
+        """Return why a record stays where it is; empty: it does not."""
+        other = foreign(record.headers, self._identifier)
+        if other is not None:
+            return held_line(record, other, self._identifier)
+        version = _schema_version(record)
+        if version <= SCHEMA_VERSION:
+            return ""
+        return (
+            f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version {version} "
+            "is newer than this release; upgrade the fetcher"
+        )
 
 
 def _schema_version(record: Record) -> int:

@@ -54,7 +54,9 @@ class FetcherService:
         self._poll = MappingPoll(parts.load_mapping, interval=parts.mapping_interval, now=parts.now)
         self._publisher = RawPublisher(parts.log, leads=self.leads, now=parts.now)
         hydration = parts.make_hydration(self._publisher, self.mapping) if parts.make_hydration else None
-        core = FetcherCore(parts.log, self._obey, now=parts.now, hydration=hydration)
+        core = self._core = FetcherCore(
+            parts.log, self._obey, now=parts.now, identifier=parts.identifier, hydration=hydration
+        )
         topics = (COMMANDS.name, WEBHOOKS.name) if hydration else (COMMANDS.name,)
         self.consumer = Consumer(
             parts.log,
@@ -111,7 +113,7 @@ class FetcherService:
         """Return why nothing goes on (readiness); empty: it does."""
         if self._poll.newest is None and self._poll.problem:
             return self._poll.problem
-        return self._keeper.held
+        return self._keeper.held or self._core.held
 
     @property
     def mapping_problem(self) -> str:

@@ -23,8 +23,8 @@ from services.mapper.reading import Newer, Readable, Unreadable, read_record
 from services.mapper.replaying import Replaying
 from shared.core import Batch
 from shared.dead_letters import dead_letter_record
-from shared.letter_lines import LetterLines
 from shared.installations import Foreign, foreign, held_line
+from shared.letter_lines import LetterLines
 from shared.log.interface import Log, NewRecord, Record, TopicPartition
 from shared.outcome import DONE, Outcome
 from shared.sightings import Sightings
@@ -208,8 +208,9 @@ class MapperCore:
                 self._say_held(record, one)
                 read.append(None)
                 continue
-            self._held.pop(record.place, None)
             read.append(one)
+        for place in {record.place for record in records}.difference(held):
+            self._held.pop(place, None)
         return read
 
     def _say_held(self, record: Record, why: Newer | Foreign) -> None:
@@ -220,7 +221,7 @@ class MapperCore:
                 f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version "
                 f"{why.version} is newer than this release; upgrade the mapper"
             )
-        if self._held.get(record.place) != line:
+        if record.place not in self._held:
             self._held[record.place] = line
             _LOG.error(line)
 

@@ -37,6 +37,12 @@ class EventFeed:
         self._pool = WorkerPool(1, batch_timeout_s=jq.batch_timeout_s, engine=jq.engine)
         self._core = WebhookMapperCore(log, self._pool, now=now, identifier=settings.integration.identifier)
         self._metrics = metrics
+        metrics.counter(
+            "late_event_changes",
+            "Changes by webhook mappings that were not made: an event that occurred later came before.",
+            (),
+            lambda: {(): float(self._core.late)},
+        )
         self._needed = asyncio.Event()
 
     def use(self, mapping: MappingInForce) -> None:

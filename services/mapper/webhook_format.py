@@ -14,6 +14,7 @@ topic of the plan, as if it were a source, so that the workers evaluate both for
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Final
 
@@ -77,10 +78,12 @@ class Event:
     Attributes:
         kind: `incidents`, `services`, or `webhooks` where it says nothing we know.
         object_id: Id of that object, or empty.
+        occurred_at: Aware UTC; None: it does not say.
     """
 
     kind: str
     object_id: str
+    occurred_at: datetime | None = None
 
 
 def plan_webhook_format(mapping: MappingInForce) -> WebhookPlan | None:
@@ -130,7 +133,16 @@ def read_event(body: bytes) -> tuple[Event, bytes]:
     event_type = None if event is None else event.get("event_type")
     kind = EVENT_KINDS.get(event_type, KIND) if isinstance(event_type, str) else KIND
     object_id = None if event is None or kind == KIND else object_id_of(event, kind)
-    return Event(kind, object_id or ""), body
+    return Event(kind, object_id or "", _time(event)), body
+
+
+def _time(event: Mapping[str, Json] | None) -> datetime | None:
+    text = None if event is None else event.get("occurred_at")
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return at.astimezone(UTC) if at is not None and at.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def changes_of_groups(

@@ -17,6 +17,7 @@ from schemas.outcome import Count, Reason
 from schemas.topics import ENTITIES
 from schemas.webhook_event import WEBHOOK_TYPE, WebhookRequest
 from services.mapper.evaluate import Failed, Omission
+from services.mapper.event_order import BatchOrder, EventOrder
 from services.mapper.mapped import Mapped, RawObject
 from services.mapper.patient_run import map_patiently
 from services.mapper.pool import WorkerPool
@@ -31,10 +32,12 @@ from services.mapper.webhook_format import (
 )
 from shared.core import Batch
 from shared.dead_letters import dead_letter_record
+from shared.installations import Foreign, foreign
 from shared.letter_lines import LetterLines
 from shared.log.interface import Log, NewRecord, Record, TopicPartition
 from shared.outcome import DONE, Outcome
 from shared.sightings import Sightings
+from shared.topic_scan import scan
 
 STAGE: Final = "mapper"
 READER: Final = "event-mapper"
@@ -43,6 +46,8 @@ LEAVING_GRACE_S: Final = 2.0
 PATIENCE_S: Final = 10.0
 """For each group of mappings, so that the first event of a batch is done with all of them."""
 OMISSIONS_KEPT: Final = 200
+LOOK_BACK_RECORDS: Final = 1000
+"""So many events before the first one are mapped again, to know up to when their entities are known."""
 ENTITY_LIMIT_BYTES: Final = ENTITIES.max_message_bytes - 16 * 1024
 """Leaves room for key and headers."""
 
@@ -85,6 +90,9 @@ class WebhookMapperCore:
         identifier: The integration's identifier.
         leaving_grace_s: How long what is in the workers may take to end when the batch must go.
         patience_s: How long a batch may take per group of mappings before what is done is given back.
+
+    Attributes:
+        late: Changes that were not made, because an event that occurred later had changed the entity before.
     """
 
     def __init__(
@@ -102,12 +110,16 @@ class WebhookMapperCore:
         self._now = now
         self._leaving_grace_s = leaving_grace_s
         self._patience_s = patience_s
+        self._identifier = identifier
         self._source = f"pagerport/{identifier}/mapper"
         self._known = asyncio.Event()
         self._letter_lines = LetterLines()
         self._mapping_version = 0
         self._plan: WebhookPlan | None = None
         self._omissions: Sightings[WebhookLeftOut] = Sightings(OMISSIONS_KEPT)
+        self._order = EventOrder()
+        self._next: dict[TopicPartition, int] = {}
+        self.late = 0
 
     @property
     def is_needed(self) -> bool:
@@ -138,33 +150,69 @@ class WebhookMapperCore:
         plan = self._plan
         if plan is None:
             return [DONE] * len(batch.records)
-        read = [_read(record) for record in batch.records]
+        await self._look_back(plan, batch)
+        read = [foreign(one.headers, self._identifier) or _read(one) for one in batch.records]
         taken = [one for one in read if isinstance(one, _Taken)]
-        objects = [_raw(one, group.topic) for one in taken for group in plan.groups]
-        results = iter(
-            await map_patiently(
-                self._pool,
-                plan.plan,
-                objects,
-                batch.leaving,
-                patience_s=self._patience_s * len(plan.groups),
-                leaving_grace_s=self._leaving_grace_s,
-            )
-        )
+        results = iter(await self._map(plan, taken, batch.leaving))
+        order = BatchOrder(self._order)
         out: list[NewRecord] = []
         outcomes: list[Outcome | None] = []
         behind: set[TopicPartition] = set()
         for record, one in zip(batch.records, read, strict=True):
             mapped = [next(results) for _ in plan.groups] if isinstance(one, _Taken) else []
             done = [result for result in mapped if result is not None]
-            if record.place in behind or isinstance(one, Newer) or len(done) < len(mapped):
+            if record.place in behind or isinstance(one, Newer | Foreign) or len(done) < len(mapped):
                 behind.add(record.place)
                 outcomes.append(None)
             else:
-                outcomes.append(self._publish(plan, one, done, out) if isinstance(one, _Taken) else DONE)
+                outcome = self._publish(plan, one, done, out, order) if isinstance(one, _Taken) else DONE
+                outcomes.append(outcome)
+                self._next[record.place] = record.offset + 1
         if out:
             await self._log.append(out)
+        # Not before: what could not be appended comes once more.
+        self._order.note(order.changed)
+        self.late += order.late
         return outcomes
+
+    async def _map(
+        self, plan: WebhookPlan, taken: Sequence[_Taken], leaving: asyncio.Event
+    ) -> list[Mapped | None]:
+        """Return what each mapping of the plan makes of each event."""
+        return await map_patiently(
+            self._pool,
+            plan.plan,
+            [_raw(one, group.topic) for one in taken for group in plan.groups],
+            leaving,
+            patience_s=self._patience_s * len(plan.groups),
+            leaving_grace_s=self._leaving_grace_s,
+        )
+
+    async def _look_back(self, plan: WebhookPlan, batch: Batch) -> None:
+        """Learn from the events before: another process has handled them, or this one before a restart."""
+        firsts: dict[TopicPartition, int] = {}
+        for record in batch.records:
+            firsts.setdefault(record.place, record.offset)
+        for place, first in firsts.items():
+            if first <= self._next.get(place, -1):
+                continue
+            start = max(0, first - LOOK_BACK_RECORDS)
+            async for records in scan(self._log, [place], {place: start}):
+                await self._learn(plan, [one for one in records if one.offset < first], batch.leaving)
+                if records and records[-1].offset >= first - 1:
+                    break
+            self._next[place] = first
+
+    async def _learn(self, plan: WebhookPlan, records: Sequence[Record], leaving: asyncio.Event) -> None:
+        read = [_read(one) for one in records if foreign(one.headers, self._identifier) is None]
+        taken = [one for one in read if isinstance(one, _Taken) and one.event.occurred_at is not None]
+        results = iter(await self._map(plan, taken, leaving))
+        order = BatchOrder(self._order)
+        for one in taken:
+            for result in [next(results) for _ in plan.groups]:
+                for change in result.changes if result is not None else ():
+                    order.takes(change.key, one.event.occurred_at)
+        self._order.note(order.changed)
 
     async def _mapping_known(self, leaving: asyncio.Event) -> bool:
         """Wait for the first mapping as long as the batch may stay; return whether there is one."""
@@ -179,7 +227,12 @@ class WebhookMapperCore:
         return self._known.is_set()
 
     def _publish(
-        self, plan: WebhookPlan, one: _Taken, results: Sequence[Mapped], out: list[NewRecord]
+        self,
+        plan: WebhookPlan,
+        one: _Taken,
+        results: Sequence[Mapped],
+        out: list[NewRecord],
+        order: BatchOrder,
     ) -> Outcome:
         """Add an event's changes and letter to what is appended; return its outcome."""
         record, event = one.record, one.event
@@ -195,6 +248,8 @@ class WebhookMapperCore:
         failures = [_listed(failure) for result in results for failure in result.failures]
         emitted = 0
         for number, (key, operation, body) in enumerate(changes_of_groups(made, source)):
+            if not order.takes(key, event.occurred_at):
+                continue
             value = _json_bytes(body)
             if len(value) > ENTITY_LIMIT_BYTES:
                 failures.append(_too_large(key, len(value)))

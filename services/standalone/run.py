@@ -16,6 +16,7 @@ from services.standalone.http import Router, serve_http
 from services.webhook_gateway.service import open_gateway
 from services.writer.service import open_writer
 from shared.errors import FatalError, RetryableError
+from shared.installations import FILE_REMEDY, require_own_log
 from shared.log.sqlite import SqliteLog
 from shared.mapping_warnings import warning_lines
 from shared.membership import Membership
@@ -63,6 +64,7 @@ async def run_always(settings: Settings) -> None:
             logger.warning(line)
     log = await SqliteLog.open(log_file(settings), durable=True, consuming=True)
     try:
+        await require_own_log(log, settings.integration.identifier, FILE_REMEDY)
         async with open_services(log, settings) as tasks:
             logger.info("all services run over %s", log.path)
             await _first_end(tasks)

@@ -31,6 +31,7 @@ from services.writer.core import WriterCore
 from services.writer.planning import PlanRecorder
 from shared.errors import ConfigurationError
 from shared.http.waits import WaitLedger
+from shared.installations import FILE_REMEDY, require_own_log
 from shared.log.sqlite import SqliteLog
 from shared.logs import log_context
 from shared.mapping_file import LoadedMapping
@@ -87,6 +88,7 @@ async def run_sync(sync: Sync) -> RunResult:
         _open_log(None if sync.dry_run else sync.settings.log.file) as log,
         open_clients(sync.settings, sync.waits, dry_run=sync.dry_run) as clients,
     ):
+        await require_own_log(log, sync.settings.integration.identifier, FILE_REMEDY)
         await all_of(check_access(clients.pagerduty), clients.port.authenticate())
         async with port_report(clients.port.integration, sync.settings, dry_run=sync.dry_run) as report:
             loaded = sync.mapping or await _without_file(clients, sync.settings, report)

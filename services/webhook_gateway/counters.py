@@ -12,9 +12,11 @@ class Refusal(StrEnum):
     TOO_LARGE = "too_large"
     TOO_SLOW = "too_slow"
     """The body did not come in time."""
+    UNPROVEN = "unproven"
+    """Neither a signature nor a token of ours: its body is not read."""
     UNVERIFIED = "unverified"
     BUSY = "busy"
-    """Too many bytes in hand."""
+    """Too many bytes in hand, also of a sender that went for one that came later."""
     LOG_SLOW = "log_slow"
     """The log did not answer in time; the event may be in it all the same."""
     LOG_FAILED = "log_failed"
@@ -35,6 +37,7 @@ _STATUSES = {
     Refusal.WRONG_METHOD: 405,
     Refusal.TOO_LARGE: 413,
     Refusal.TOO_SLOW: 408,
+    Refusal.UNPROVEN: 401,
     Refusal.UNVERIFIED: 401,
     Refusal.BUSY: 503,
     Refusal.LOG_SLOW: 503,

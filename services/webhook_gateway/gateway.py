@@ -44,12 +44,13 @@ _MESSAGES: Final = {
     Refusal.WRONG_METHOD: "only POST is taken",
     Refusal.TOO_LARGE: f"the body is larger than {BODY_LIMIT_BYTES} bytes",
     Refusal.TOO_SLOW: f"the body did not come within {BODY_TIMEOUT_S:.0f} s",
+    Refusal.UNPROVEN: "the signature is missing or wrong",
     Refusal.UNVERIFIED: "the signature is missing or wrong",
     Refusal.BUSY: "too many events in hand, send it again",
     Refusal.LOG_SLOW: "the event could not be stored in time, send it again",
     Refusal.LOG_FAILED: "the event could not be stored, send it again",
 }
-_EARLY: Final = frozenset({Refusal.TOO_LARGE, Refusal.TOO_SLOW, Refusal.BUSY})
+_EARLY: Final = frozenset({Refusal.TOO_LARGE, Refusal.TOO_SLOW, Refusal.BUSY, Refusal.UNPROVEN})
 """Given before the body was read to its end: the connection cannot be used again."""
 
 
@@ -147,6 +148,9 @@ class WebhookGateway:
         if scope["method"] != "POST":
             raise RefusedError(Refusal.WRONG_METHOD)
         headers = scope["headers"]
+        if not self._verifier.may_accept(headers):
+            # Whoever has no proof need not send its body, which would take room from others.
+            raise self._unverified(Refusal.UNPROVEN)
         try:
             body = await receive_body(receive, headers, place, timeout_s=self._body_timeout_s)
         except RefusedError as refused:
@@ -154,12 +158,7 @@ class WebhookGateway:
                 self._complaints.say("busy", "webhooks are refused with 503: too many bytes in hand")
             raise
         if not self._verifier.accepts(headers, body):
-            self._complaints.say(
-                "unverified",
-                "a webhook was refused with 401: neither its signature nor a token fits; if it was "
-                f"PagerDuty's, put the secret of its subscription into {SECRET_SETTING}",
-            )
-            raise RefusedError(Refusal.UNVERIFIED)
+            raise self._unverified(Refusal.UNVERIFIED)
         judgement = judge(body)
         match judgement.treatment:
             case Treatment.PING:
@@ -188,6 +187,14 @@ class WebhookGateway:
                 "an authentic webhook names no object; it is kept and becomes a dead letter, see "
                 "`pagerport dlq list`",
             )
+
+    def _unverified(self, reason: Refusal) -> RefusedError:
+        self._complaints.say(
+            "unverified",
+            "a webhook was refused with 401: neither its signature nor a token fits; if it was "
+            f"PagerDuty's, put the secret of its subscription into {SECRET_SETTING}",
+        )
+        return RefusedError(reason)
 
     async def _publish(self, record: NewRecord, place: Place) -> None:
         """Return when the log holds the record.

@@ -54,23 +54,32 @@ async def receive_body(
         raise RefusedError(Refusal.BUSY)
     parts: list[bytes] = []
     size_bytes = 0
+    must_go = False
+
+    def go() -> None:
+        nonlocal must_go
+        if not deadline.expired():
+            must_go = True
+            deadline.reschedule(0)
+
     try:
-        async with asyncio.timeout(timeout_s):
-            while True:
-                message = await receive()
-                if message["type"] != "http.request":
-                    raise SenderGoneError
-                part: bytes = message.get("body", b"")
-                size_bytes += len(part)
-                if size_bytes > BODY_LIMIT_BYTES:
-                    raise RefusedError(Refusal.TOO_LARGE)
-                if not place.grow(len(part)):
-                    raise RefusedError(Refusal.BUSY)
-                parts.append(part)
-                if not message.get("more_body", False):
-                    return parts[0] if len(parts) == 1 else b"".join(parts)
+        async with asyncio.timeout(timeout_s) as deadline:
+            with place.receiving(go):
+                while True:
+                    message = await receive()
+                    if message["type"] != "http.request":
+                        raise SenderGoneError
+                    part: bytes = message.get("body", b"")
+                    size_bytes += len(part)
+                    if size_bytes > BODY_LIMIT_BYTES:
+                        raise RefusedError(Refusal.TOO_LARGE)
+                    if not place.grow(len(part)):
+                        raise RefusedError(Refusal.BUSY)
+                    parts.append(part)
+                    if not message.get("more_body", False):
+                        return parts[0] if len(parts) == 1 else b"".join(parts)
     except TimeoutError:
-        raise RefusedError(Refusal.TOO_SLOW) from None
+        raise RefusedError(Refusal.BUSY if must_go else Refusal.TOO_SLOW) from None
 
 
 def _announced_bytes(headers: Iterable[tuple[bytes, bytes]]) -> int:

@@ -28,6 +28,18 @@ class Verifier:
         self._secrets = tuple(secret.encode() for secret in secrets)
         self._tokens = {token.header.lower().encode(): token.value.encode() for token in tokens}
 
+    def may_accept(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Return whether the request can be authentic, before its body is known: it has a proof at all.
+
+        Args:
+            headers: Of the request, names in lower case.
+        """
+        return any(
+            name == SIGNATURE_HEADER
+            or ((token := self._tokens.get(name)) is not None and hmac.compare_digest(value, token))
+            for name, value in headers
+        )
+
     def accepts(self, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bool:
         """Return whether the request is authentic.
 

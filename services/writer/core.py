@@ -157,9 +157,9 @@ class WriterCore:
             if isinstance(one, Newer | Foreign) and record.place not in held:
                 held[record.place] = one
                 self._say_held(record, one)
-            elif record.place not in held:
-                self._said_held.pop(record.place, None)
             decoded.append(one)
+        for place in {record.place for record in records}.difference(held):
+            self._said_held.pop(place, None)
         return decoded
 
     def _say_held(self, record: Record, why: Newer | Foreign) -> None:

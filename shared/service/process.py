@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from shared.errors import FatalError, PagerportError, RetryableError
+from shared.installations import require_own_log
 from shared.log.kafka import KafkaLog
 from shared.log.kafka_opening import connect_within
 from shared.service.lag import LagGauge
@@ -104,6 +105,7 @@ class ServiceProcess:
         deadline_s = clock() + limit_s
         while True:
             try:
+                await require_own_log(self.log, self._settings.integration.identifier)
                 opened = self._open_service(self.log, self._settings, self._metrics)
                 return await self._held.enter_async_context(opened)
             except RetryableError as error:

@@ -139,7 +139,7 @@ class StateTopicsContract:
                 is_done.set()
             return True
 
-        core = FetcherCore(log, obey, now=now)
+        core = FetcherCore(log, obey, now=now, identifier=ME)
         consumer = Consumer(log, FETCHER_GROUP, Subscription.to(COMMANDS.name), core, on_fatal="raise")
         running = asyncio.create_task(consumer.run())
         async with asyncio.timeout(DEADLINE_S):

@@ -71,7 +71,8 @@ async def test_created_topics_are_as_they_should_be(
     cluster: Cluster, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     own = [cluster.prefix + name for name in FIXED]
-    assert await run(capsys, "check") == (2, [f"{name}: is missing" for name in own], [])
+    hint = "`pagerport topics create` makes those that are missing"
+    assert await run(capsys, "check") == (2, [f"{name}: is missing" for name in own], [hint])
     assert await run(capsys, "create") == (0, [f"{name}: created" for name in own], [])
     assert await run(capsys, "check") == (0, ["8 topics are as they should be"], [])
     (tmp_path / "mapping.yaml").write_text(MAPPING)

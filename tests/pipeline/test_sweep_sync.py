@@ -68,7 +68,7 @@ def test_sync_over_the_threshold_deletes_nothing_and_ends_with_1(stage: Stage) -
     assert "deletes: off (OCEAN__DELETES=off)" in off.out
     held = stage.run("sync", "--mapping", mapping, "--no-keep")
     assert held.code == 1
-    assert f"pagerdutyUser: {len(before)} of {len(before)} entities would go" in held.out
+    assert f"pagerdutyUser: {len(before)} of {len(before)} older entities would go" in held.out
     assert "what looked gone" in held.out
     assert stage.catalog()["pagerdutyUser"] == before
 

@@ -40,7 +40,7 @@ def raw_record(
         key = key or value["id"].encode()
     attributes: dict[str, Json] = {
         "id": "r/1",
-        "source": "pagerport/test/fetcher",
+        "source": "pagerport/acme/fetcher",
         "type": "pagerport.raw",
         "time": NOW,
         "origin": Origin.RESYNC,

@@ -73,7 +73,9 @@ async def test_commands_are_carried_out_in_order_and_events_hydrated_beside_them
     desk = Desk()
     events = [NewRecord(WEBHOOKS.name, b"incidents/Q1", b"{}")] * 3
     batch = await published(log, a_command("c1", CommandType.RESYNC, "users"), *events, a_command("c2"))
-    outcomes = await FetcherCore(log, desk.obey, now=lambda: AT, hydration=Hydration()).handle(batch)
+    outcomes = await FetcherCore(
+        log, desk.obey, now=lambda: AT, identifier="me", hydration=Hydration()
+    ).handle(batch)
     assert desk.taken == [("c1", CommandType.RESYNC, ("users",)), ("c2", CommandType.RESYNC, ())]
     assert sorted(done(batch, outcomes)) == [
         (WEBHOOKS.name, 0),
@@ -86,7 +88,7 @@ async def test_commands_are_carried_out_in_order_and_events_hydrated_beside_them
 async def test_command_that_is_not_carried_out_yet_holds_those_behind_it(log: SqliteLog) -> None:
     desk = Desk(late="c2")
     batch = await published(log, a_command("c1"), a_command("c2"), a_command("c3"))
-    outcomes = await FetcherCore(log, desk.obey, now=lambda: AT).handle(batch)
+    outcomes = await FetcherCore(log, desk.obey, now=lambda: AT, identifier="me").handle(batch)
     assert outcomes == [DONE, None, None]
     assert [command_id for command_id, _, _ in desk.taken] == ["c1", "c2"]
 
@@ -108,7 +110,7 @@ async def test_record_that_is_no_command_is_a_dead_letter_and_the_next_is_carrie
 ) -> None:
     desk = Desk()
     batch = await published(log, broken, a_command("c2"))
-    assert await FetcherCore(log, desk.obey, now=lambda: AT).handle(batch) == [DONE, DONE]
+    assert await FetcherCore(log, desk.obey, now=lambda: AT, identifier="me").handle(batch) == [DONE, DONE]
     (letter,) = await letters(log)
     assert (letter.offset, letter.failures[0].reason) == (0, Reason.UNREADABLE)
     assert [command_id for command_id, _, _ in desk.taken] == ["c2"]
@@ -128,7 +130,7 @@ async def test_command_of_a_newer_release_is_held_not_guessed_at(
         COMMANDS.name, b"c1", b'{"type": "resync", "schema_version": %d}' % (SCHEMA_VERSION + 1)
     )
     batch = await published(log, newer, a_command("c2"))
-    core = FetcherCore(log, desk.obey, now=lambda: AT)
+    core = FetcherCore(log, desk.obey, now=lambda: AT, identifier="me")
     assert [await core.handle(batch) for _ in range(2)] == [[None, None], [None, None]]
     assert [record.getMessage().split(": ")[1] for record in caplog.records] == [
         "schema version 2 is newer than this release; upgrade the fetcher"

@@ -28,6 +28,7 @@ from tests.service.gateway_setting import (
 )
 
 BODY = event_body()
+SIGNED = (b"x-pagerduty-signature", b"v1=" + b"0" * 64)
 
 
 class AppendOnly:
@@ -297,18 +298,34 @@ def quick(log: Log) -> WebhookGateway:
 async def test_sender_that_drips_is_cut_off() -> None:
     async with bench() as gateway:
         app = quick(gateway.log)
-        start, _ = await raw(app, [{"type": "http.request", "body": BODY[:10], "more_body": True}])
+        start, _ = await raw(app, [{"type": "http.request", "body": BODY[:10], "more_body": True}], [SIGNED])
         published = await gateway.published()
 
     assert (start["status"], (b"connection", b"close") in start["headers"], published) == (408, True, [])
     assert (app.counters.refused, app.counters.bytes_in_hand) == (refused(too_slow=1), 0)
 
 
+async def test_sender_that_owes_its_body_goes_for_one_that_comes_later() -> None:
+    async with bench(settings(webhook={"in_flight_bytes": 1024 * 1024})) as gateway:
+        half = {"type": "http.request", "body": b"x" * 500_000, "more_body": True}
+        slow = [asyncio.create_task(raw(gateway.app, [dict(half)], [SIGNED])) for _ in range(2)]
+        while gateway.app.counters.bytes_in_hand < 1_000_000:  # noqa: ASYNC110 - only looking tells
+            await asyncio.sleep(0)
+        status = await gateway.signed(BODY + b" " * 100_000)
+        start, _ = await slow[0]
+        still_there = not slow[1].done()
+        slow[1].cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+
+    assert (status, start["status"], still_there) == (202, 503, True)
+    assert gateway.app.counters.bytes_in_hand == 0
+
+
 async def test_sender_that_leaves_in_the_middle_is_not_answered() -> None:
     async with bench() as gateway:
         app = quick(gateway.log)
         part = {"type": "http.request", "body": BODY[:10], "more_body": True}
-        sent = await raw(app, [part, {"type": "http.disconnect"}])
+        sent = await raw(app, [part, {"type": "http.disconnect"}], [SIGNED])
         published = await gateway.published()
 
     assert (sent, published, app.counters.gone, app.counters.bytes_in_hand) == ([], [], 1, 0)
@@ -331,7 +348,7 @@ async def test_body_in_pieces_is_verified_as_a_whole() -> None:
 @pytest.mark.parametrize("length", [b"524289", b"9" * 30])
 async def test_announced_length_over_the_limit_is_refused_before_the_body_is_awaited(length: bytes) -> None:
     async with bench() as gateway:
-        start, _ = await raw(gateway.app, [], [(b"content-length", length)])
+        start, _ = await raw(gateway.app, [], [SIGNED, (b"content-length", length)])
 
     assert start["status"] == 413
 

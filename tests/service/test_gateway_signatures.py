@@ -20,6 +20,7 @@ ACCEPTED = {
     "upper-case hex": "v1=" + HEX.upper(),
     "right beside another version": f"v2={HEX},{RIGHT}",
 }
+SIGNED = {"X-PagerDuty-Signature": RIGHT}
 REFUSED = {
     "missing": None,
     "empty": "",
@@ -57,7 +58,8 @@ async def test_wrong_signature_is_refused_and_nothing_is_published(header: str |
 
     assert (answer.status_code, published) == (401, [])
     assert answer.json() == {"status": "error", "message": "the signature is missing or wrong"}
-    assert gateway.app.counters.refused[Refusal.UNVERIFIED] == 1
+    reason = Refusal.UNPROVEN if header is None else Refusal.UNVERIFIED
+    assert gateway.app.counters.refused[reason] == 1
 
 
 @pytest.mark.parametrize("at", [0, len(BODY) // 2, len(BODY) - 1])
@@ -114,6 +116,22 @@ async def test_largest_body_is_taken_and_one_byte_more_is_refused() -> None:
     assert [record.value for record in published] == [largest]
 
 
+async def test_body_of_a_request_without_any_proof_is_not_read() -> None:
+    read = 0
+
+    async def body() -> object:
+        nonlocal read
+        read += 1
+        yield BODY
+
+    async with bench() as gateway:
+        guessed = {TOKEN.header: TOKEN.value[:-1] + "x"}
+        answer = await gateway.http.post("/integration/webhook", content=body(), headers=guessed)  # type: ignore[arg-type]
+
+    assert (answer.status_code, answer.headers["connection"], read) == (401, "close", 0)
+    assert gateway.app.counters.bytes_in_hand_peak == 0
+
+
 async def test_too_large_body_without_announced_length_is_refused_while_it_comes() -> None:
     read = 0
 
@@ -124,7 +142,7 @@ async def test_too_large_body_without_announced_length_is_refused_while_it_comes
             yield b"x" * 65_536
 
     async with bench() as gateway:
-        answer = await gateway.http.post("/integration/webhook", content=endless())  # type: ignore[arg-type]
+        answer = await gateway.http.post("/integration/webhook", content=endless(), headers=SIGNED)  # type: ignore[arg-type]
         published = await gateway.published()
 
     assert (answer.status_code, published) == (413, [])

@@ -383,6 +383,24 @@ async def test_a_record_of_a_newer_schema_is_held_with_what_follows_it(
     ]
 
 
+async def test_a_record_of_another_installation_holds_its_partition_with_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    theirs = raw_record(an_incident(1), more=(("ce_source", b"pagerport/team-b/fetcher"),))
+    tool = raw_record(an_incident(3), more=(("ce_source", b"their/tool"),))
+    async with setting(a_mapping(an_entry())) as stage:
+        outcomes = await stage.handle(theirs, raw_record(an_incident(1)), raw_record(an_incident(2)), tool)
+        held = stage.core.held
+        again = await stage.handle(theirs)
+        changes = upserts(await stage.changes())
+
+    assert outcomes[:2] == [None, None]
+    assert again == [None]
+    assert sorted(changes) == ["Q000002", "Q000003"]
+    assert "the record is of the installation 'team-b', this one is 'acme'" in held
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [held]
+
+
 async def test_deletes_by_header_and_by_null_value_become_delete_changes() -> None:
     entry = an_entry(query="false", properties={"a": ".id"})
     async with setting(a_mapping(entry)) as stage:

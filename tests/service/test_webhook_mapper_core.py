@@ -5,8 +5,10 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import orjson
 import pytest
@@ -19,10 +21,13 @@ from schemas.outcome import Count
 from schemas.refresh_request import REFRESH_TYPE
 from schemas.topics import ENTITIES, WEBHOOKS, dlq_topic
 from schemas.webhook_event import QUERY_HEADER, WEBHOOK_TYPE
+from services.mapper import webhook_format_core
+from services.mapper.event_order import EventOrder
 from services.mapper.pool import WorkerPool
 from services.mapper.webhook_format_core import WebhookMapperCore
 from shared.core import Batch
 from shared.dead_letters import read_dead_letter
+from shared.errors import RetryableError
 from shared.log.interface import NewRecord, Record, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.mapping_file import parse_mapping
@@ -59,7 +64,7 @@ def a_record(
 ) -> NewRecord:
     attributes: dict[str, Json] = {
         "id": "e/1",
-        "source": "pagerport/test/gateway",
+        "source": "pagerport/acme/gateway",
         "type": WEBHOOK_TYPE,
         "time": NOW,
         "origin": Origin.LIVE,
@@ -288,3 +293,100 @@ async def test_pages_own_configuration_runs_as_far_as_it_compiles() -> None:
     assert found.omits == ("properties.assignees",)
     assert by_blueprint["microservice"].omits == ("properties.oncall", "properties.escalationLevels")
     assert json.loads(by_blueprint["microservice"].model_dump_json())["title"] == "Checkout"
+
+
+def at(second: int, event_type: str = "incident.triggered", **data: Json) -> NewRecord:
+    body = an_event(event_type=event_type, **data)
+    body["event"]["occurred_at"] = f"2026-04-12T11:56:{second:02}.000Z"
+    return a_record(body)
+
+
+STATUS = a_webhook(
+    filter='.body.event.event_type != "incident.resolved"',
+    entity={"identifier": ".body.event.data.id", "properties": {"status": ".body.event.data.status"}},
+)
+RESOLVED = a_webhook(filter='.body.event.event_type == "incident.resolved"', operation="delete")
+NOTE = a_webhook(
+    blueprint="note",
+    filter='.body.event.event_type == "incident.annotated"',
+    entity={"identifier": ".body.event.data.note"},
+)
+IN_TURN = [at(1, status="triggered"), at(2, status="acknowledged")]
+
+
+async def made(one: Setting) -> list[tuple[str, str, Json]]:
+    """Return entity, operation and status of all changes."""
+    return [
+        (f"{change.blueprint}/{change.identifier}", change.operation, (change.properties or {}).get("status"))
+        for change in await one.changes()
+    ]
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_event_that_comes_again_does_not_take_its_entity_back(together: bool) -> None:
+    records = [*IN_TURN, IN_TURN[0], at(3, "incident.resolved"), *IN_TURN]
+    async with setting(in_force(STATUS, RESOLVED)) as one:
+        for part in [records] if together else [[record] for record in records]:
+            outcomes = await one.handle(*part)
+            assert None not in outcomes
+
+        assert [(operation, status) for _, operation, status in await made(one)] == [
+            ("upsert", "triggered"),
+            ("upsert", "acknowledged"),
+            ("delete", None),
+        ]
+        assert one.core.late == 3
+
+
+async def test_late_event_changes_what_no_later_one_has_changed() -> None:
+    late = at(1, "incident.annotated", status="triggered", note="N1")
+    async with setting(in_force(STATUS, NOTE)) as one:
+        await one.handle(at(2, status="acknowledged"), late)
+
+        assert await made(one) == [("incident/Q1", "upsert", "acknowledged"), ("note/N1", "upsert", None)]
+
+
+async def test_events_of_one_time_and_those_that_do_not_say_it_are_all_taken() -> None:
+    body = an_event(status="c")
+    body["event"]["occurred_at"] = "yesterday"
+    async with setting(in_force(STATUS)) as one:
+        await one.handle(at(1, status="a"), at(1, status="b"), a_record(body))
+
+        assert ([status for _, _, status in await made(one)], one.core.late) == (["a", "b", "c"], 0)
+
+
+async def test_event_that_could_not_be_appended_is_not_late_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with setting(in_force(STATUS)) as one:
+        batch = Batch(await one._published(IN_TURN), one.leaving)
+        with monkeypatch.context() as broken:
+            broken.setattr(one.log, "append", AsyncMock(side_effect=RetryableError("disk full")))
+            with pytest.raises(RetryableError):
+                await one.core.handle(batch)
+        await one.core.handle(batch)
+
+        assert [status for _, _, status in await made(one)] == ["triggered", "acknowledged"]
+
+
+@pytest.mark.parametrize(("look_back", "taken"), [(1000, 0), (1, 0), (0, 1)])
+async def test_event_that_comes_again_after_a_restart_is_late_if_the_later_one_is_not_far_behind(
+    look_back: int, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_format_core, "LOOK_BACK_RECORDS", look_back)
+    async with setting(in_force(STATUS)) as one:
+        await one.handle(*IN_TURN)
+        other = WebhookMapperCore(one.log, one.pool, now=lambda: NOW, identifier="acme", leaving_grace_s=0.1)
+        other.use(in_force(STATUS))
+        await other.handle(Batch(await one._published(IN_TURN[:1]), one.leaving))
+
+        assert (len(await made(one)), other.late) == (2 + taken, 1 - taken)
+
+
+def test_entities_that_no_event_has_changed_for_longest_are_forgotten() -> None:
+    order = EventOrder(limit=2)
+    for key in ("a", "b", "a", "c"):
+        order.note({key: NOW})
+    before = NOW - timedelta(seconds=1)
+
+    assert [key for key in "abc" if order.is_late(key, before)] == ["a", "c"]

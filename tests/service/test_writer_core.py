@@ -431,6 +431,29 @@ async def test_deletes_of_a_run_are_only_proposals() -> None:
         assert await writer.setting.port.get_entity("app", "a") is not None
 
 
+async def test_record_of_another_installation_holds_its_partition_and_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with writer_setting() as writer:
+        await writer.handle(upsert("a", LIVE))
+        theirs = tuple(
+            (name, b"pagerport/team-b/mapper" if name == "ce_source" else value)
+            for name, value in change_headers(LIVE)
+        )
+        _, value = delete("a")
+        changes = [upsert("b", LIVE), (theirs, value), upsert("c", LIVE)]
+        assert await writer.counts(*changes) == [WRITTEN, None, None]
+        assert await writer.counts(*changes[1:]) == [None, None]
+        assert await writer.setting.port.get_entity("app", "a") is not None
+        line = next(one.getMessage() for one in caplog.records if one.levelname == "ERROR")
+        assert line.startswith("port.entities/0 is held at offset 1: the record is of the inst")
+        assert "OCEAN__KAFKA__TOPIC_PREFIX" in writer.core.held
+        # A producer that is no pagerport keeps nobody up.
+        foreign = tuple((name, b"their/tool" if name == "ce_source" else value) for name, value in theirs)
+        assert await writer.counts((foreign, value)) == [DELETED]
+        assert writer.core.held == ""
+
+
 @pytest.mark.parametrize("origin", [LIVE, SWEEP])
 async def test_only_what_is_ours_is_deleted(origin: Origin) -> None:
     async with writer_setting() as ours, writer_setting(identifier="another") as theirs:
@@ -466,7 +489,9 @@ async def test_delete_with_dependents_waits_for_them_and_else_leaves_it_with_a_w
         assert await writer.counts(*map(delete, names)) == [DELETED, DELETED, NOT_DELETED, DELETED]
         assert await writer.letters() == {}
         (warning,) = [one.getMessage() for one in caplog.records if " stay in Port" in one.getMessage()]
-        assert warning.startswith("1 of app stay in Port, though their objects are gone, e.g. used: HTTP 422: ")
+        assert warning.startswith(
+            "1 of app stay in Port, though their objects are gone, e.g. used: HTTP 422: "
+        )
         assert "dependant entities: app/stays" in warning
         assert warning.endswith(
             "; delete what depends on them in Port, or set deleteDependentEntities: true in the mapping"

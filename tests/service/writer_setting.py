@@ -20,9 +20,11 @@ from shared.log.sqlite import SqliteLog
 from shared.outcome import Outcome
 from shared.progress import Progress
 from shared.settings.choices import Deletes
-from tests.service.port_setting import STARTED_AT, Setting, port_setting
+from tests.service.port_setting import IDENTIFIER, STARTED_AT, Setting, port_setting
 
 RUN = "run-1"
+SOURCE = f"pagerport/{IDENTIFIER}/mapper".encode()
+"""Of changes; becomes that of the writer's own installation."""
 KIND = "services"
 LETTERS = TopicPartition(dlq_topic(ENTITIES.name), 0)
 
@@ -43,7 +45,7 @@ def change_headers(origin: Origin, **more: Any) -> tuple[tuple[str, bytes], ...]
     run_id = "" if origin is Origin.LIVE else RUN
     headers = RecordHeaders(
         id="1",
-        source="pagerport/me/mapper",
+        source=SOURCE.decode(),
         type="pagerport.entity",
         time=STARTED_AT,
         origin=origin,
@@ -86,7 +88,15 @@ class WriterSetting:
         progress: Mapping[TopicPartition, Progress] | None = None,
     ) -> Sequence[Outcome | None]:
         """Hand over changes at the offsets 0, 1, 2 … of one partition."""
-        records = [record(offset, value, headers) for offset, (headers, value) in enumerate(changes)]
+        own = f"pagerport/{self.setting.port.identifier}/mapper".encode()
+        records = [
+            record(
+                offset,
+                value,
+                headers and tuple((name, own if one == SOURCE else one) for name, one in headers),
+            )
+            for offset, (headers, value) in enumerate(changes)
+        ]
         return await self.core.handle(Batch(records, leaving or asyncio.Event(), progress or {}))
 
     async def counts(self, *changes: Any) -> list[dict[str, int] | None]:

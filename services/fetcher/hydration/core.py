@@ -26,6 +26,7 @@ from shared.counted import number_of
 from shared.dead_letters import dead_letter_record
 from shared.errors import ConfigurationError, FatalError
 from shared.http.waits import WaitLedger
+from shared.installations import foreign, held_line
 from shared.letter_lines import LetterLines
 from shared.log.interface import Clock, Log, Record, Sleep
 from shared.outcome import DONE, Outcome
@@ -173,11 +174,18 @@ class HydrationCore:
         self._failure = None
 
     async def _take(self, records: Sequence[Record]) -> None:
-        """Read records that were not handed in before. One of a newer schema stops at its place."""
+        """Read records that were not handed in before.
+
+        One of a newer schema, or of another installation, stops at its place.
+        """
         newer = ""
         for record in records:
             if self._work.knows(record):
                 continue
+            other = foreign(record.headers, self._hydrator.identifier)
+            if other is not None:
+                newer = held_line(record, other, self._hydrator.identifier)
+                break
             read = read_trigger(record)
             if isinstance(read, Newer):
                 newer = _says_newer(record, read)

@@ -85,6 +85,9 @@ class Hydrator:
         enrichment: Adds to the objects.
         identifier: The installation.
         now: Wall clock, aware UTC.
+
+    Attributes:
+        identifier: The installation.
     """
 
     def __init__(
@@ -99,7 +102,7 @@ class Hydrator:
         self._client = client
         self._publisher = publisher
         self._enrichment = enrichment
-        self._identifier = identifier
+        self.identifier = identifier
         self._now = now
 
     def close(self) -> None:
@@ -203,7 +206,7 @@ class Hydrator:
             kind=source.kind,
             origin=Origin.LIVE,
             run_id="",
-            identifier=self._identifier,
+            identifier=self.identifier,
             observed_at=asked_at,
             made_at=self._now(),
             omitted=omitted,
