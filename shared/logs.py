@@ -12,6 +12,7 @@ from typing import Final, TextIO
 
 from shared.log_repeats import Repeats
 from shared.redaction import Redactor
+from shared.visible import visible, visible_lines
 
 _RUN_ID: Final[ContextVar[str]] = ContextVar("run_id", default="")
 _SERVICE: Final[ContextVar[str]] = ContextVar("service", default="")
@@ -106,15 +107,18 @@ class RedactingHandler(logging.Handler):
         if left_out:
             masked.msg += f" ({left_out} more like this were left out)"
         if record.exc_info and record.exc_info[0]:
-            masked.exc_text = self.redactor.text(logging.Formatter().formatException(record.exc_info))
+            masked.exc_text = self._block(logging.Formatter().formatException(record.exc_info))
             masked.exc_info = None
         elif record.exc_text:
-            masked.exc_text = self.redactor.text(record.exc_text)
+            masked.exc_text = self._block(record.exc_text)
         if record.stack_info:
-            masked.stack_info = self.redactor.text(record.stack_info)
+            masked.stack_info = self._block(record.stack_info)
         for name, value in extras(record).items():
             setattr(masked, name, self.redactor.value(value))
         return masked
+
+    def _block(self, text: str) -> str:
+        return visible_lines(self.redactor.text(text))
 
 
 def extras(record: logging.LogRecord) -> dict[str, object]:
@@ -166,8 +170,8 @@ def _time(record: logging.LogRecord) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Return the text without line breaks, so that foreign text cannot forge a line."""
-    return "\\n".join(text.splitlines())
+    """Return the text without line breaks and what steers a terminal: foreign text cannot forge a line."""
+    return visible("\\n".join(text.splitlines()))
 
 
 def _plain(value: object) -> str:

@@ -12,6 +12,7 @@ from typing import Final, Self
 from services.cli.early_end import INTERRUPTED, say_interrupted
 from shared.errors import PagerportError
 from shared.logs import configure_logs, current_redactor
+from shared.visible import visible
 
 UNEXPECTED: Final = 1
 BROKEN_PIPE: Final = 1
@@ -106,7 +107,7 @@ def drop_output() -> None:
 
 def _say(message: str) -> None:
     for line in _lines(message):
-        print(f"error: {line}", file=sys.stderr)
+        print(f"error: {visible(line)}", file=sys.stderr)
 
 
 def _lines(message: str) -> list[str]:

@@ -5,10 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
+
+from shared.visible import visible_lines
 
 Cell = str | Text
 """What stands in a cell, never markup."""
@@ -20,7 +23,12 @@ LONGEST_ALIGNED = 44
 
 
 class OutputConsole(Console):
-    """A console that leaves it to its caller what it means that nobody reads any more."""
+    """A console that no foreign text steers, and that leaves it to its caller when nobody reads any more."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Yield what is shown: of ours are the styles, of others the text, which steers no terminal."""
+        for one in super().render(renderable, options):
+            yield one if one.control else Segment(visible_lines(one.text), one.style)
 
     def on_broken_pipe(self) -> None:
         """Raise what happened, instead of ending the process."""
@@ -165,8 +173,8 @@ def _indented(text: Text) -> RenderableType:
 
 
 def _as_text(cell: Cell) -> Text:
-    return cell if isinstance(cell, Text) else Text(cell)
+    return cell if isinstance(cell, Text) else Text(visible_lines(cell))
 
 
 def _text(cell: Cell) -> str:
-    return cell.plain if isinstance(cell, Text) else cell
+    return visible_lines(cell.plain if isinstance(cell, Text) else cell)

@@ -13,6 +13,7 @@ from services.cli.redriving import Discarded, Redriven
 from shared.counted import number_of
 from shared.kept_letters import KeptLetter, why_not_refreshed
 from shared.log.interface import Record
+from shared.visible import visible
 
 DETAIL_LIMIT_CHARS: Final = 160
 """What a row of the list has of a letter's detail."""
@@ -202,8 +203,3 @@ def _body(value: bytes | None) -> object:
 
 def _print_lines(lines: Sequence[str]) -> None:
     print("\n".join(visible(line) for line in lines))
-
-
-def visible(text: str) -> str:
-    """Return the text without what would steer a terminal."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

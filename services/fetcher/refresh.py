@@ -1,5 +1,6 @@
 """Asks PagerDuty for one object and publishes it as a listing would have."""
 
+import logging
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
@@ -13,6 +14,8 @@ from services.fetcher.raw_records import build_raw_records
 from services.fetcher.sweep.interface import Existence
 from shared.pagerduty.client import PagerDutyClient
 from shared.sources import Source
+
+logger = logging.getLogger(__name__)
 
 Hold = Callable[[Collection[Key]], AbstractContextManager[None]]
 """Holds for the time of a block that an object is being asked for: `RawPublisher.single`."""
@@ -86,6 +89,7 @@ async def ask_and_publish(
         if found.presence is Presence.ABSENT:
             return Existence.GONE
         if found.presence is Presence.GIVEN_UP:
+            logger.warning("nobody knows of %s %s: %s", source.kind, object_id, found.detail)
             return Existence.GIVEN_UP
         if found.presence is not Presence.THERE or found.asked_at is None:
             return Existence.UNCLEAR

@@ -12,10 +12,12 @@ class Again:
     Attributes:
         detail: What Port says, redacted.
         limited: A rate limit was the cause.
+        unsaid: Port's answer does not mention it.
     """
 
     detail: str
     limited: bool = False
+    unsaid: bool = False
 
 
 @dataclass(frozen=True, slots=True)

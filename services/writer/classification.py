@@ -32,15 +32,17 @@ class ItemFate:
         fate: What became of it.
         detail: What Port says, not yet redacted.
         limited: A rate limit was the cause: says nothing about the entity.
+        unsaid: Port's answer does not mention it.
     """
 
     fate: Fate
     detail: str = ""
     limited: bool = False
+    unsaid: bool = False
 
 
 _WRITTEN = ItemFate(Fate.WRITTEN)
-_UNSAID = ItemFate(Fate.RETRY, "Port's answer does not mention it")
+_UNSAID = ItemFate(Fate.RETRY, "Port's answer does not mention it", unsaid=True)
 
 
 class CallFate(Enum):
@@ -84,6 +86,12 @@ def classify_bulk(answer: Answer, count: int) -> list[ItemFate] | CallFate:
         if index is not None:
             fates[index] = _of_error(error)
     return fates
+
+
+def says_nothing(answer: Answer) -> bool:
+    """Return whether a bulk upsert was answered well, and of no entity what became of it: no progress."""
+    data = answer.data or {}
+    return answer.ok and not _listed(data, "entities") and not _listed(data, "errors")
 
 
 def _is_well_as_a_whole(data: Mapping[str, Any], count: int) -> bool:

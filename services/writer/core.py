@@ -344,8 +344,8 @@ class WriterCore:
                 successes=self._written,
                 last_success_s=self._last_written_s,
                 may_count=not attempt.limited,
-                # Port answered the call that this item failed in.
-                probed_well=True,
+                # Port answered the call that this item failed in; if only with something of this item.
+                probed_well=not attempt.unsaid,
             )
             if verdict is Verdict.STALLED and not self._is_for_it_alone(attempt, chain.persistence, again):
                 raise FatalError(
@@ -362,12 +362,13 @@ class WriterCore:
             await self._port.pause(cause, self._backoff.delay_s(failures), leaving)
 
     def _is_for_it_alone(self, attempt: Again, persistence: Persistence, again: Collection[Chain]) -> bool:
-        """Whether a rate limit that does not end is one of few entities, while Port has taken others.
+        """Whether only these entities are held up, by a rate limit or by silence, and Port has taken others.
 
         Such an entity must not keep its partition for ever.
         """
         few = len(again) <= BULK_UPSERT_LIMIT
-        return attempt.limited and few and self._last_written_s >= persistence.began_s
+        is_alone = attempt.unsaid or (attempt.limited and few)
+        return is_alone and self._last_written_s >= persistence.began_s
 
     def _record(
         self,

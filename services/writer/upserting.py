@@ -9,7 +9,7 @@ from schemas.outcome import Count, Reason
 from services.writer.attempt import Again, Attempt, Later
 from services.writer.batching import Bulk, Packed, fits, plan_bulks, single
 from services.writer.chain import Chain, Settled, failure
-from services.writer.classification import CallFate, Fate, ItemFate, classify_bulk
+from services.writer.classification import CallFate, Fate, ItemFate, classify_bulk, says_nothing
 from services.writer.shapes import Shapes
 from services.writer.workers import Job, run_jobs
 from shared.errors import RetryableError
@@ -79,6 +79,7 @@ class Upserter:
                 create_missing=flags.create_missing,
                 leaving=leaving,
                 before=before,
+                is_idle=says_nothing,
             )
             fates = classify_bulk(answer, len(bulk.entities))
             if isinstance(fates, list):
@@ -103,7 +104,7 @@ class Upserter:
             case Fate.WRITTEN:
                 return WRITTEN
             case Fate.RETRY:
-                return Again(detail, limited=fate.limited)
+                return Again(detail, limited=fate.limited, unsaid=fate.unsaid)
             case Fate.UNMET:
                 return Later(failure(Reason.RELATION_TARGET_MISSING, detail))
             case Fate.REJECTED:

@@ -1,8 +1,10 @@
 """Is one call to Port: what to ask, and what giving it up costs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.errors import RetryableError
+from shared.port.answer import Answer
 from shared.port.persistence import Persistence, Weight
 
 
@@ -24,6 +26,7 @@ class Call:
         before: The failures of a call that this one does a part of.
         is_question: It asks the same every time: once given up, the next one is soon given up, too.
         headers: Beside those of every call.
+        is_idle: Says of an answer that nothing came of the call: no progress, though Port has answered.
     """
 
     method: str
@@ -35,6 +38,7 @@ class Call:
     before: Persistence | None = None
     is_question: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    is_idle: Callable[[Answer], bool] | None = None
 
     @property
     def route(self) -> str:

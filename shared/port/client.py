@@ -1,7 +1,7 @@
 """Makes the calls of Port's API that pagerport needs, each once until it is answered."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -206,6 +206,7 @@ class PortClient:
         create_missing: bool,
         leaving: asyncio.Event | None = None,
         before: Persistence | None = None,
+        is_idle: Callable[[Answer], bool] | None = None,
     ) -> Answer:
         """Write entities and return Port's answer as it is.
 
@@ -218,6 +219,7 @@ class PortClient:
             create_missing: Let Port make bare entities of relation targets that are not there.
             leaving: Gives up waiting once set.
             before: `Answer.persistence` of a larger call that was given up.
+            is_idle: See `Call`.
         """
         query = urlencode(
             {
@@ -237,6 +239,7 @@ class PortClient:
             probe=path,
             weight=_weight(entities),
             before=before,
+            is_idle=is_idle,
         )
         return await self._transport.call(call, leaving)
 

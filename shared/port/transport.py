@@ -143,7 +143,8 @@ class PortTransport:
                 raise self._refusal(call, answer)
             if not answer.transient:
                 self._renewals = 0
-                self._note_success(call.family)
+                if call.is_idle is None or not call.is_idle(answer):
+                    self._note_success(call.family)
                 return answer
             if await self._gives_up(call, answer, persistence, leaving):
                 return replace(answer, persistence=persistence)

@@ -37,6 +37,7 @@ from shared.service.process import ServiceProcess
 from shared.service.running import OpenService
 from shared.settings import LogFormat, Settings, load_settings
 from shared.settings.loading import Group, require
+from shared.visible import visible
 
 logger = logging.getLogger(__name__)
 
@@ -248,5 +249,5 @@ def app_or_exit(build: Callable[[], ServiceApp]) -> ServiceApp:
 def _say(error: PagerportError) -> int:
     redactor = current_redactor()
     for line in str(error).splitlines():
-        print(f"error: {redactor.text(line) if redactor else line}", file=sys.stderr)  # noqa: T201
+        print(f"error: {visible(redactor.text(line) if redactor else line)}", file=sys.stderr)  # noqa: T201
     return error.exit_code

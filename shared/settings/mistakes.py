@@ -1,6 +1,7 @@
 """Says in one line per mistake which variable is wrong, how, and how to mend it."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
@@ -15,6 +16,7 @@ from shared.settings.names import Variable, groups, variable_of_location
 from shared.settings.values import check_credential, check_url
 
 VALUE_LIMIT_CHARS = 60
+_QUERY = re.compile("[?#]")
 
 
 def validation_mistakes(error: ValidationError) -> list[str]:
@@ -64,6 +66,9 @@ def _shown(variable: Variable, value: object) -> str:
     text = str(value)
     if is_secret(variable.field) or _checked_by(variable.field, check_credential) or "@" in text:
         return ""
+    if _checked_by(variable.field, check_url) and (found := _QUERY.search(text)):
+        # A key of somebody's may stand in it.
+        text = f"{text[: found.end()]}…"
     return repr(text if len(text) <= VALUE_LIMIT_CHARS else text[:VALUE_LIMIT_CHARS] + "…") + " "
 
 

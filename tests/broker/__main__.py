@@ -11,7 +11,9 @@ from tests.broker.server import KafkaServer
 
 def main() -> int:
     """Start it, print the variable that names it, and wait; its data goes when it ends."""
-    signal.signal(signal.SIGTERM, _end)
+    # Ctrl-C, too: what a script starts in the background inherits that it is ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
     try:
         server = KafkaServer(kafka_jars())
     except NoJarsError as error:

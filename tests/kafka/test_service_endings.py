@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import httpx
 import pytest
 from aiokafka.admin import NewTopic
 
-from schemas.topics import COMMANDS, ENTITIES, WEBHOOKS, raw_topic, topic_of
+from schemas.mapping import MappingFile, MappingInForce
+from schemas.topics import COMMANDS, ENTITIES, MAPPING, WEBHOOKS, raw_topic, topic_of
 from shared.errors import FatalError, RetryableError
 from shared.log.interface import Log
+from shared.mapping_topic import mapping_record
 from shared.service.app import ServiceApp
 from shared.service.metrics import ServiceMetrics
 from shared.service.running import Running
@@ -109,6 +112,23 @@ def test_wrong_password_is_exit_2(stage: Stage, own_kafka: KafkaServer) -> None:
         (line,) = errors_of(process)
         assert "check OCEAN__KAFKA__SASL_MECHANISM, …__USERNAME and …__PASSWORD" in line
         assert "wrong" not in process.said
+
+
+async def test_topics_of_another_installation_are_exit_2(stage: Stage, own_kafka: KafkaServer) -> None:
+    stack = Stack(stage, own_kafka.bootstrap_servers, prefix="shared.")
+    theirs = Cluster(own_kafka.bootstrap_servers, "shared.")
+    async with theirs.stack:
+        log = await theirs.open_log()
+        await log.create_topics([MAPPING.name])
+        mapping = MappingInForce(version=1, config=MappingFile.model_validate({"resources": []}))
+        await log.append([mapping_record(mapping, identifier="team-b", made_at=datetime.now(UTC))])
+    assert await asyncio.to_thread(all_end, stack) == {2}
+    for process in stack.processes.values():
+        (line,) = errors_of(process)
+        assert "holds the mapping of another installation, 'team-b'" in line
+        assert "OCEAN__KAFKA__TOPIC_PREFIX" in line
+    refused = await asyncio.to_thread(stack.command, "resync", code=2)
+    assert "holds the mapping of another installation, 'team-b'" in refused.stderr
 
 
 def test_missing_topics_that_may_not_be_created_are_exit_2(stage: Stage, own_kafka: KafkaServer) -> None:

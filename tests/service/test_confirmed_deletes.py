@@ -32,7 +32,7 @@ async def test_confirmation_travels_from_raw_record_to_port(
         )
         for name in NAMES
     ]
-    async with setting(a_mapping(ENTRY)) as mapper, writer_setting() as writer:
+    async with setting(a_mapping(ENTRY)) as mapper, writer_setting(identifier="acme") as writer:
         await mapper.handle(*raws)
         changes = await mapper.entities()
         assert {RecordHeaders.decode(one.headers).confirmed for one in changes} == {confirmed}

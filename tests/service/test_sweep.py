@@ -163,7 +163,9 @@ async def test_kind_that_is_suddenly_refused_loses_nothing(status: int) -> None:
         assert result.state is RunState.COMPLETED_WITH_FAILURES
 
 
-async def test_404_of_a_proxy_keeps_what_its_half_of_a_list_lacks() -> None:
+async def test_404_of_a_proxy_keeps_what_its_half_of_a_list_lacks(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with world({"users": users(range(10))}) as one:
         await one.run(USERS)
         page = {"status": 404, "body": "<html><h1>404 blocked by corporate proxy</h1></html>"}
@@ -176,6 +178,9 @@ async def test_404_of_a_proxy_keeps_what_its_half_of_a_list_lacks() -> None:
         account = account_of(result)
         assert (one.held("user"), account.deleted, account.confirmed) == (ALL, 0, 0)
         assert account.kept[KeepReason.UNCLEAR].count == 5
+        said = [line for line in caplog.messages if line.startswith("nobody knows of users PU")]
+        assert len(said) == 5
+        assert all("look at the proxy on the way and at OCEAN__" in line for line in said)
 
 
 async def test_nine_of_ten_go_at_the_usual_threshold() -> None:
@@ -201,10 +206,10 @@ async def test_ten_of_ten_are_kept_and_said_loudly() -> None:
         assert one.held("user") == ALL
         assert result.state is RunState.COMPLETED_WITH_FAILURES
         assert result.warnings == [
-            "user: 10 of 10 older entities would go, more than entityDeletionThreshold 0.9 allows: none does. "
-            "Is the PagerDuty token one of another account, may it see less than before, or does another "
-            "installation use the same OCEAN__INTEGRATION__IDENTIFIER? It stays so until fewer would go; if "
-            "they are to go, raise entityDeletionThreshold for one run"
+            "user: 10 of 10 older entities would go, more than entityDeletionThreshold 0.9 allows: none "
+            "does. Is the PagerDuty token one of another account, may it see less than before, or does "
+            "another installation use the same OCEAN__INTEGRATION__IDENTIFIER? It stays so until fewer would "
+            "go; if they are to go, raise entityDeletionThreshold for one run"
         ]
         raised = await one.run(*mapping, entityDeletionThreshold=1)
         assert (one.held("user"), account_of(raised).deleted) == (set(), 10)

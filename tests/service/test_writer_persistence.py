@@ -10,6 +10,8 @@ import pytest
 
 from schemas.headers import Origin
 from schemas.outcome import Count
+from shared.errors import FatalError
+from shared.port.persistence import Patience
 from tests.service.port_setting import APP, TEAM, Clock
 from tests.service.writer_setting import delete, one, upsert, writer_setting
 
@@ -173,3 +175,39 @@ async def test_deletes_that_go_on_failing_cost_their_own_changes_only() -> None:
         assert {offset: reason for offset, (reason, _) in (await writer.letters()).items()} == {
             0: "retries_exhausted"
         }
+
+
+@pytest.mark.parametrize("body", [{"ok": True}, {"ok": True, "entities": [], "errors": []}])
+async def test_port_that_mentions_no_entity_makes_no_progress_and_stalls(body: dict[str, Any]) -> None:
+    answers = port_that_fails(lambda _: False)
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        is_bulk = "/bulk" in request.url.path
+        return httpx.Response(200, json=body) if is_bulk else await answers(request)
+
+    port: Any = answer
+    async with writer_setting(handler=port, patience=Patience(stall_s=20.0)) as writer:
+        changes = [upsert(f"a{number}", Origin.LIVE) for number in range(45)]
+        with pytest.raises(FatalError, match=r"Port has taken none .* for 20 s.*does not mention it"):
+            await writer.counts(*changes)
+        assert await writer.letters() == {}
+        asked = writer.setting.transport.requests["bulk upsert"]
+        others = writer.setting.transport.requests.total() - asked
+        assert (asked > 3, writer.setting.port.successes) == (True, others)
+
+
+async def test_entity_that_port_never_mentions_is_given_up_while_it_takes_others() -> None:
+    answers = port_that_fails(lambda _: False)
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if "/bulk" not in request.url.path:
+            return await answers(request)
+        sent = orjson.loads(request.content)["entities"]
+        told = [{"index": at, "created": True} for at, one in enumerate(sent) if one["identifier"] != "a3"]
+        return httpx.Response(200, json={"ok": True, "entities": told, "errors": []})
+
+    port: Any = answer
+    async with writer_setting(handler=port, patience=Patience(stall_s=20.0)) as writer:
+        counts = await writer.counts(*(upsert(f"a{number}", Origin.LIVE) for number in range(45)))
+        assert counts == [*[WRITTEN] * 3, FAILED, *[WRITTEN] * 41]
+        assert await writer.letters() == {3: ("retries_exhausted", "Port's answer does not mention it")}

@@ -20,6 +20,26 @@ COLUMNS = (
 ROWS = (("services", "12", "7", "one two three four"), ("users", "", "1234", "a\nb"))
 
 
+HOSTILE = "a\x1b[2J\x1b]0;title\x07\u202eb\x9b\nc"
+
+
+@pytest.mark.parametrize("columns", ["", "30", "200"])
+def test_foreign_text_steers_no_terminal(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    for console in (output_console(), output_console(stderr=True)):
+        console.print(HOSTILE, highlight=False)
+        console.print(Text(HOSTILE))
+        print_sheet(
+            console, Sheet(columns=COLUMNS, rows=[(HOSTILE, "1", Text(HOSTILE), HOSTILE)], boxed=True)
+        )
+
+    for said in capsys.readouterr():
+        assert r"\x1b[2J\x1b]0;title\x07" in said
+        assert [sign for sign in said if not sign.isprintable() and sign != "\n"] == []
+
+
 def shown(sheet: Sheet, width: int) -> str:
     out = io.StringIO()
     print_sheet(Console(file=out, width=width), sheet)

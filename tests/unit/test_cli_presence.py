@@ -1,6 +1,7 @@
 """Commands say at once that nobody takes them, and do not wait for ever for somebody to start."""
 
 import asyncio
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from shared.log.kafka_connection import KafkaConnection
 from shared.log.kafka_names import KafkaNames
 from shared.log.sqlite import SqliteLog
 from shared.log.sqlite_lock import FileLock
+from shared.log.sqlite_store import Store
 from shared.runs_topic import run_record
 
 NOBODY = "no fetcher seems to run"
@@ -85,6 +87,18 @@ def test_waiting_for_nobody_ends(capsys: pytest.CaptureFixture[str], monkeypatch
     code, err = run(capsys, "resync", "--wait")
     assert code == 3
     assert "the request stays in the log" in err
+
+
+@pytest.mark.usefixtures("file")
+def test_status_says_that_nothing_can_be_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Store) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Store, "try_write", full)
+    main_of("status")
+    assert "nothing can be written, webhooks are refused: the log " in capsys.readouterr().out
 
 
 def test_absence_is_too_long_only_when_nobody_came_meanwhile() -> None:

@@ -182,6 +182,14 @@ def test_a_service_runs_without_rights_on_a_read_only_root_and_is_restarted(name
     }
 
 
+@pytest.mark.parametrize("service", read_services().values(), ids=lambda service: service.name)
+def test_nothing_has_a_right_to_lose_nor_all_of_the_machine(service: ComposeService) -> None:
+    definition = service.definition
+    assert (definition["cap_drop"], definition["security_opt"]) == (["ALL"], ["no-new-privileges:true"])
+    assert re.fullmatch(r"512m|2g", definition["mem_limit"])
+    assert 256 <= definition["pids_limit"] <= 1024
+
+
 def test_mappers_can_be_scaled_for_nothing_of_them_is_bound_to_the_host() -> None:
     mapper = read_services()["mapper"].definition
     assert {"container_name", "ports", "volumes"} & mapper.keys() == set()

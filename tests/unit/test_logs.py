@@ -104,6 +104,28 @@ def test_line_break_in_foreign_text_cannot_forge_a_line() -> None:
     assert len(stream.getvalue().splitlines()) == 1
 
 
+HOSTILE = "a\x1b[2J\x07\x9b31m\u202eb\u2066\x00"
+
+
+@pytest.mark.parametrize("json_lines", [False, True])
+def test_foreign_text_steers_no_terminal(json_lines: bool) -> None:
+    stream = configured(json_lines=json_lines)
+    try:
+        refuse(HOSTILE)
+    except ValueError:
+        logging.getLogger("x").warning(
+            "refused %s", HOSTILE, extra={"detail": HOSTILE}, exc_info=True, stack_info=True
+        )
+
+    said = stream.getvalue()
+    assert [sign for sign in said if not sign.isprintable() and sign != "\n"] == []
+    if json_lines:
+        assert json.loads(said)["message"] == r"refused a\x1b[2J\x07\x9b31m\u202eb\u2066\x00"
+        assert json.loads(said)["detail"] == HOSTILE
+    else:
+        assert r"refused a\x1b[2J\x07\x9b31m\u202eb\u2066\x00" in said
+
+
 def test_line_that_cannot_be_made_is_named_without_its_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     stream = io.StringIO()
     record = logging.LogRecord("x", logging.WARNING, "file.py", 7, "number %d", (SECRET,), None)

@@ -148,7 +148,7 @@ def test_white_space_is_trimmed_and_an_empty_secret_is_a_missing_one(monkeypatch
         (
             "PORT__BASE_URL",
             "https://h/?a=1",
-            "'https://h/?a=1' must end after the path; take out what follows `?` or `#`",
+            "'https://h/?…' must end after the path; take out what follows `?` or `#`",
         ),
         ("PORT", "id", "is not a JSON object; give one, or set OCEAN__PORT__<NAME> one by one"),
         (
@@ -184,6 +184,9 @@ def test_every_mistake_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
         ("INTEGRATION__CONFIG__TOKEN", "hunter2ü"),
         ("PORT__BASE_URL", "https://user:hunter2@host"),
         ("BASE_URL", "ftp://user:hunter2@host"),
+        ("PORT__BASE_URL", "https://host/?key=hunter2"),
+        ("BASE_URL", "ftp://host/path?key=hunter2"),
+        ("INTEGRATION__CONFIG__API_URL", "https://host/#key=hunter2"),
         ("PORT", '{"client_secret": "hunter2'),
     ],
 )

@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from schemas.mapping import MappingFile, MappingInForce
@@ -242,6 +242,23 @@ class Model:
 
 
 @settings(max_examples=600, deadline=None)
+@example(
+    Case(
+        objects=(
+            Object(0, True, True, "a", "a", True, True, False, True, False),
+            Object(1, True, True, "a", "a", True, False, False, False, False),
+        ),
+        by_id=False,
+        is_windowed=False,
+        is_replay=False,
+        is_whole=True,
+        state=KindState.COMPLETE,
+        strays=frozenset(),
+        updated=frozenset(),
+        related=frozenset(),
+        unclear=frozenset(),
+    )
+)
 @given(cases)
 def test_entity_whose_object_is_there_and_makes_it_is_never_deleted(case: Case) -> None:
     model = Model(case)

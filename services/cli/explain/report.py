@@ -18,10 +18,10 @@ from services.cli.explain.story import (
     time_of,
 )
 from services.cli.layout import Column, Sheet, output_console, print_sheet
-from services.cli.letter_report import visible
 from services.cli.next_steps import Remedy
 from services.writer.change import RUN_ORIGINS
 from shared.kept_letters import KeptLetter, why_not_refreshed
+from shared.visible import visible
 
 VALUE_LIMIT_CHARS: Final = 60
 _PASSED: Final = {

@@ -59,6 +59,7 @@ class Standing:
         unsettled: Why an object may make an entity though the run does not know of it; None: it cannot.
         is_own_id: Each entity stands for one object, under the object's id.
         can_ask: And PagerDuty can be asked for that object.
+        is_listed: The run has read lists, which may have lacked an object that makes an entity, too.
     """
 
     began_at: datetime
@@ -67,6 +68,7 @@ class Standing:
     unsettled: KeepReason | None
     is_own_id: bool
     can_ask: bool
+    is_listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +134,12 @@ def judge(entity: Owned, evidence: Evidence, standing: Standing) -> Judgement:
         if standing.can_ask:
             return AskFirst(since)
         return ProveFirst(since) if standing.unsettled is None else Keep(standing.unsettled)
-    if standing.unsettled is None or (standing.is_own_id and evidence.object_id == entity.identifier):
+    if standing.is_own_id and evidence.object_id == entity.identifier:
         return Go(since)
-    return Keep(standing.unsettled)
+    if standing.unsettled is not None:
+        return Keep(standing.unsettled)
+    # Another object may make it, one that a shifted page has hidden.
+    return ProveFirst(since) if standing.is_listed else Go(since)
 
 
 def is_over_threshold(going: int, owned: int, threshold: float) -> bool:

@@ -48,6 +48,7 @@ def standing_of(makers: Makers, run: RunFacts) -> Standing:
         unsettled=_unsettled(makers, run),
         is_own_id=makers.is_own_id,
         can_ask=makers.asked_of is not None,
+        is_listed=not run.is_replay,
     )
 
 
