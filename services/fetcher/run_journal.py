@@ -61,8 +61,9 @@ class RunJournal:
 
     async def interrupt(self, run: RunResult) -> None:
         """End a run that nobody works on now."""
-        update = {"state": RunState.INTERRUPTED, "ended_at": self._now()}
-        await self.write(run.model_copy(update=update))
+        # In place: who is about to write it, too, must not write it as it was.
+        run.state, run.ended_at = RunState.INTERRUPTED, self._now()
+        await self.write(run)
 
     async def write(self, run: RunResult) -> None:
         """Write a run's state."""

@@ -53,11 +53,17 @@ class RunWaits:
         """Write what is waited for, if it is news."""
         says = self._parts.waits.waiting_for() or ""
         async with self._asking:
-            run = self._in_hand() or next_run(self._journal.runs)
-            if run is None or run.ended or says == run.waiting_for:
-                return
-            if says and run.waiting_for and self._since_s < AGAIN_S:
+            run = self._in_hand()
+            if run is None and self._is_news(says, next_run(self._journal.runs)):
+                # What was read before may have ended by now: its old state, written again, would reopen it.
+                run = next_run(await self._journal.catch_up())
+            if run is None or not self._is_news(says, run):
                 return
             run.waiting_for = says
             self._since_s = 0.0
             await self._journal.write(run)
+
+    def _is_news(self, says: str, run: RunResult | None) -> bool:
+        if run is None or run.ended or says == run.waiting_for:
+            return False
+        return not (says and run.waiting_for and self._since_s < AGAIN_S)

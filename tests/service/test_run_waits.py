@@ -75,3 +75,18 @@ async def test_run_that_has_not_begun_tells_it_too_but_not_at_each_look(here: In
 
     assert told[:3] == ["", "Port (HTTP 503) for 1 s", "Port (HTTP 503) for 6 s"]
     assert [(one.state, one.waiting_for) for one in await here.runs()] == [("waiting", "")]
+
+
+async def test_run_that_has_ended_since_it_was_read_stays_ended(here: Installation) -> None:
+    ledger = WaitLedger(lambda: 0.0)
+    journal = RunJournal(here.log, IDENTIFIER, utc_now)
+    run = await journal.ask(RunRequest(type="resync", asked_by="command line"))
+    assert run is not None
+    waits = RunWaits(replace(here.parts(), waits=ledger), journal, lambda: None, asyncio.Lock())
+    with ledger.waiting("Port", "HTTP 503"):
+        await waits.look()
+    # The book of a run closes it beside the journal, as another leader does.
+    await RunJournal(here.log, IDENTIFIER, utc_now).interrupt(run)
+    await waits.look()
+
+    assert [(one.state, one.ended) for one in await here.runs()] == [("interrupted", True)]
