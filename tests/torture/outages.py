@@ -1,4 +1,4 @@
-"""Takes Port or the broker away for a while, and tells what the services did meanwhile."""
+"""Takes Port, PagerDuty or the broker away for a while, and tells what the services did meanwhile."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from tests.torture.weather import Weather
 
 SAMPLE_S = 0.5
 DOWN = {"action": {"drop": "before"}}
-"""What Port's simulator does to every request: it resets the connection."""
+"""What a simulator does to every request: it resets the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,3 +81,13 @@ def port_goes(stack: Stack) -> None:
 def port_comes(stack: Stack) -> None:
     """Let Port answer again."""
     stack.stage.port.script()
+
+
+def pagerduty_goes(stack: Stack) -> None:
+    """Let PagerDuty answer nothing; what changes there is told all the same."""
+    stack.stage.pagerduty.script(DOWN)
+
+
+def pagerduty_comes(stack: Stack) -> None:
+    """Let PagerDuty answer again."""
+    stack.stage.pagerduty.script()

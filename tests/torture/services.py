@@ -1,7 +1,7 @@
 """Kills all services and the broker at random under live changes, and judges the catalog at the end.
 
 Run it with `python -m tests.torture.services`, or `make torture`. The seed names the series of kills and
-changes. Then Port and the broker are taken away for some time, with events flowing on.
+changes. Then Port, PagerDuty and the broker are taken away for some time, with events flowing on.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from tests.kafka.stack import Stack, free_port
 from tests.pipeline.harness import Stage, pagerduty, port
 from tests.pipeline.mappings import SPINE
 from tests.torture.killing import Killer
-from tests.torture.outages import go_through, port_comes, port_goes
+from tests.torture.outages import go_through, pagerduty_comes, pagerduty_goes, port_comes, port_goes
 from tests.torture.verdict import mistakes, read_writes
 from tests.torture.weather import Weather
 
@@ -70,9 +70,17 @@ def installation(folder: Path) -> Iterator[tuple[Stack, KafkaServer]]:
 
 
 def torture(
-    folder: Path, *, minutes: float, seed: int, pause_s: float, outages_s: tuple[float, float]
+    folder: Path, *, minutes: float, seed: int, pause_s: float, outages_s: tuple[float, float, float]
 ) -> dict[str, Any]:
-    """Do it, and return the report."""
+    """Do it, and return the report.
+
+    Args:
+        folder: Keeps logs.
+        minutes: Of killing.
+        seed: Of the series.
+        pause_s: Between two kills.
+        outages_s: Of Port, PagerDuty and the broker; 0: none.
+    """
     random = Random(seed)  # noqa: S311 - chance that can be repeated
     with installation(folder) as (stack, broker):
         stack.wait_for_runs(1)
@@ -89,15 +97,17 @@ def torture(
         say(f"{sum(killer.kills.values())} kills in {tortured_s:.0f} s")
         account = weather.account
         outages = {}
-        if all(outages_s):
+        for name, seconds, begin, end in (
+            ("Port", outages_s[0], lambda: port_goes(stack), lambda: port_comes(stack)),
+            ("PagerDuty", outages_s[1], lambda: pagerduty_goes(stack), lambda: pagerduty_comes(stack)),
+            ("broker", outages_s[2], broker.kill, broker.start),
+        ):
+            if not seconds:
+                continue
             stack.wait_until_idle(QUIET_S)
-            for name, seconds, begin, end in (
-                ("Port", outages_s[0], lambda: port_goes(stack), lambda: port_comes(stack)),
-                ("broker", outages_s[1], broker.kill, broker.start),
-            ):
-                weather = Weather(stack, Random(random.random()), account=account, asks=False)  # noqa: S311
-                outages[name] = go_through(stack, weather, seconds, begin, end)
-                say(f"{name} was away for {seconds:g} s")
+            weather = Weather(stack, Random(random.random()), account=account, asks=False)  # noqa: S311
+            outages[name] = go_through(stack, weather, seconds, begin, end)
+            say(f"{name} was away for {seconds:g} s")
         say("now it is quiet")
         stack.wait_until(lambda: deliveries(stack)["pending"] == 0, "events delivered", timeout_s=QUIET_S)
         stack.wait_until_idle(QUIET_S)
@@ -211,6 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=None, help="default: a new one, which is printed")
     parser.add_argument("--pause-s", type=float, default=2.5, help="between two kills (%(default)s)")
     parser.add_argument("--port-outage-s", type=float, default=120.0, help="0: none (%(default)s)")
+    parser.add_argument("--pagerduty-outage-s", type=float, default=30.0, help="0: none (%(default)s)")
     parser.add_argument("--broker-outage-s", type=float, default=90.0, help="0: none (%(default)s)")
     parser.add_argument("--folder", type=Path, default=None, help="keeps logs here")
     options = parser.parse_args(arguments)
@@ -227,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             minutes=options.minutes,
             seed=seed,
             pause_s=options.pause_s,
-            outages_s=(options.port_outage_s, options.broker_outage_s),
+            outages_s=(options.port_outage_s, options.pagerduty_outage_s, options.broker_outage_s),
         )
     print(json.dumps(report, indent=2))
     return 0 if is_clean(report) else 1
