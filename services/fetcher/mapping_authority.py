@@ -11,7 +11,7 @@ from schemas.mapping import MappingInForce
 from schemas.topics import MAPPING, RAW_PREFIX
 from schemas.versions import SCHEMA_VERSION
 from services.fetcher.default_resources import default_mapping
-from services.fetcher.mapping_versions import begin_replay, previous_versions
+from services.fetcher.mapping_versions import NO_RUN, GreenVersions, begin_replay, previous_versions
 from shared.errors import ConfigurationError, FatalError
 from shared.groups import MAPPER_GROUP
 from shared.log.interface import Log, NewRecord, Subscription
@@ -113,20 +113,20 @@ class MappingAuthority:
             raise FatalError(self._records.held)
         return self._records.in_force
 
-    async def publish(self, loaded: LoadedMapping, *, green_version: int = 0) -> MappingInForce:
+    async def publish(self, loaded: LoadedMapping, *, green: GreenVersions = NO_RUN) -> MappingInForce:
         """Put a mapping in force without mapping anything again; unchanged, it stays what it is.
 
         Args:
             loaded: The mapping.
-            green_version: With which a whole run has last finished green.
+            green: With which versions whole runs have last finished green.
         """
         current = await self.catch_up()
         if current is not None and current.config == loaded.config:
             return current
-        return await self._put(await self._next(loaded, green_version))
+        return await self._put(await self._next(loaded, green))
 
     async def publish_replay(
-        self, loaded: LoadedMapping, *, run_id: str, topics: Collection[str], green_version: int = 0
+        self, loaded: LoadedMapping, *, run_id: str, topics: Collection[str], green: GreenVersions = NO_RUN
     ) -> MappingInForce:
         """Put a mapping in force as a new version, even unchanged, by which topics are mapped again.
 
@@ -137,7 +137,7 @@ class MappingAuthority:
             loaded: The mapping.
             run_id: The replay.
             topics: Raw topics to be mapped again.
-            green_version: With which a whole run has last finished green.
+            green: With which versions whole runs have last finished green.
         """
         current = await self.catch_up()
         if current is not None and current.run_id == run_id:
@@ -151,14 +151,14 @@ class MappingAuthority:
             "replay_to": ends,
             "run_id": run_id,
         }
-        following = await self._next(loaded, green_version)
+        following = await self._next(loaded, green)
         return await self._put(following.model_copy(update=update))
 
     async def note_listing(self, listing: CompleteListing) -> None:
         """Note that a listing was complete: replays begin there from now on."""
         await self._append(listing_record(listing, identifier=self._identifier, made_at=self._now()))
 
-    async def _next(self, loaded: LoadedMapping, green_version: int) -> MappingInForce:
+    async def _next(self, loaded: LoadedMapping, green: GreenVersions) -> MappingInForce:
         current = self._records.in_force
         newest = await self._newest_used() if current is None else current.version
         return MappingInForce(
@@ -166,7 +166,7 @@ class MappingAuthority:
             version=1 + newest,
             config=loaded.config,
             origin=loaded.name,
-            previous=previous_versions(current, green_version, loaded.config),
+            previous=previous_versions(current, green, loaded.config),
         )
 
     async def _newest_used(self) -> int:

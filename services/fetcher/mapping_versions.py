@@ -85,8 +85,8 @@ def plan_change(
 
     replayed = {topic for topic in wanted if is_replayable(topic)}
     if current is not None:
-        before = [current.config, *(MappingFile.model_validate(one["config"]) for one in current.previous)]
-        dropped = {topic for config in before for topic in _known_digests(config)} - wanted.keys()
+        before = held.keys() | set[str]().union(*map(_topics, current.previous))
+        dropped = before - wanted.keys()
         replayed |= dropped & listings.keys()
     resynced = {kind_of_topic(topic) for topic in wanted.keys() - replayed}
     return Todo(tuple(sorted(replayed)), tuple(sorted(resynced)))
@@ -120,39 +120,87 @@ def begin_replay(
     }
 
 
-def last_green_version(runs: Iterable[RunResult]) -> int:
-    """Return the newest mapping version with which a whole run finished green; 0: none has."""
-    green = (run.mapping_version for run in runs if run.state is RunState.COMPLETED and run.is_whole)
-    return max(green, default=0)
+@dataclass(frozen=True, slots=True)
+class GreenVersions:
+    """The newest versions of the mapping with which whole runs have finished green; 0: none has.
+
+    Attributes:
+        of_any: Of a resync or a replay.
+        of_replay: Of a replay: it has also met the objects of kinds that the mapping no longer has.
+    """
+
+    of_any: int = 0
+    of_replay: int = 0
+
+
+NO_RUN: Final = GreenVersions()
+
+
+def last_green_versions(runs: Iterable[RunResult]) -> GreenVersions:
+    """Return with which versions whole runs have finished green."""
+    green = [run for run in runs if run.state is RunState.COMPLETED and run.is_whole]
+    return GreenVersions(
+        max((run.mapping_version for run in green), default=0),
+        max((run.mapping_version for run in green if run.type == "replay"), default=0),
+    )
 
 
 def previous_versions(
-    current: MappingInForce | None, green_version: int, new: MappingFile
+    current: MappingInForce | None, green: GreenVersions, new: MappingFile
 ) -> tuple[dict[str, Any], ...]:
     """Return the versions whose entities may still be in Port: since the last green run, and that run's.
 
+    A green resync has not met what older versions read and its own does not: those stay until a replay has.
     Oldest first. Of equal ones the newest is kept, of too many the newest; one that equals the new mapping
     makes nothing that the new one does not.
 
     Args:
         current: In force until now; None: nothing was.
-        green_version: See `last_green_version`.
+        green: See `last_green_versions`.
         new: What comes into force.
     """
     if current is None:
         return ()
     own = {"version": current.version, "config": _plain(current.config)}
+    versions = sorted([*current.previous, own], key=lambda one: -int(one["version"]))
+    since = [_topics(one) for one in versions if one["version"] >= green.of_any]
+    listed = set.intersection(*since) if since else set()
     unlike: list[dict[str, Any]] = []
     room = PREVIOUS_LIMIT_BYTES
     seen = [_plain(new)]
-    for one in sorted([*current.previous, own], key=lambda one: -int(one["version"])):
+    for one in versions:
         room -= len(orjson.dumps(one))
-        if one["version"] < green_version or len(unlike) == PREVIOUS_LIMIT or room < 0:
+        if one["version"] < green.of_replay or len(unlike) == PREVIOUS_LIMIT or room < 0:
             break
-        if one["config"] not in seen:
+        is_past = one["version"] < green.of_any and _topics(one) <= listed
+        if not is_past and one["config"] not in seen:
             seen.append(one["config"])
             unlike.append(one)
     return tuple(reversed(unlike))
+
+
+def is_replay_due(current: MappingInForce, runs: Sequence[RunResult]) -> bool:
+    """Return whether a replay has to look after what older versions read and the one in force does not.
+
+    A resync does not meet these objects: when it ends green, the entities made of them may still be in Port,
+    above all where a replay before it was held by `entityDeletionThreshold`.
+
+    Args:
+        current: In force.
+        runs: All that are known, in any order.
+    """
+    newest = max((run for run in runs if run.ended), key=lambda run: run.run_id, default=None)
+    if newest is None or newest.type != "resync" or not (newest.green and newest.is_whole):
+        return False
+    if last_green_versions(runs).of_replay >= current.version:
+        return False
+    own = set(_known_digests(current.config))
+    return any(_topics(one) - own for one in current.previous)
+
+
+def _topics(version: Mapping[str, Any]) -> set[str]:
+    """Return the raw topics that a version of the past reads."""
+    return set(_known_digests(MappingFile.model_validate(version["config"])))
 
 
 def _plain(config: MappingFile) -> dict[str, Any]:

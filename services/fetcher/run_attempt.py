@@ -8,7 +8,7 @@ from schemas.topics import ENTITIES, dlq_topic
 from services.fetcher.conductor import Conductor
 from services.fetcher.leadership import Leadership
 from services.fetcher.mapping_authority import MappingAuthority
-from services.fetcher.mapping_versions import asked_kinds, last_green_version, plan_change, replayed_kinds
+from services.fetcher.mapping_versions import asked_kinds, last_green_versions, plan_change, replayed_kinds
 from services.fetcher.parts import FetcherParts
 from services.fetcher.raw_publisher import RawPublisher
 from services.fetcher.run_book import Surroundings, Watch
@@ -88,11 +88,11 @@ class Attempt:
         sources = plan_sources(self._loaded.config, now=self._parts.now())
         await self._prepare(current, sources)
         self._run.only_kinds = replayed_kinds(topics, sources)
-        green_version = last_green_version(self._journal.runs)
+        green = last_green_versions(self._journal.runs)
 
         async def publish() -> MappingInForce:
             return await self._authority.publish_replay(
-                self._loaded, run_id=self._run.run_id, topics=topics, green_version=green_version
+                self._loaded, run_id=self._run.run_id, topics=topics, green=green
             )
 
         with self._reader(sources) as reader:
@@ -105,9 +105,9 @@ class Attempt:
         await self._prepare(
             self._authority.in_force, plan_sources(self._loaded.config, now=self._parts.now())
         )
-        green_version = last_green_version(self._journal.runs)
+        green = last_green_versions(self._journal.runs)
         await self._leadership.gate()
-        mapping = await self._authority.publish(self._loaded, green_version=green_version)
+        mapping = await self._authority.publish(self._loaded, green=green)
         with self._reader(sources) as reader:
             await self._conductor(reader).resync(self._run, mapping, sources)
 

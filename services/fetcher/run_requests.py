@@ -166,8 +166,10 @@ def new_run_id(at: datetime, suffix: str, newest: str = "") -> str:
 def forgettable(runs: Sequence[RunResult], keep: int = RUNS_KEPT) -> list[str]:
     """Return the ids of the runs that are forgotten: the oldest that ended.
 
-    The last whole run that finished green stays: the mapping's previous versions count from it.
+    The last whole run that finished green stays, and the last such replay: the mapping's previous versions
+    count from them.
     """
     ended = sorted((run for run in runs if run.ended), key=lambda run: run.run_id, reverse=True)
-    green = next((run.run_id for run in ended if run.green and run.is_whole), None)
-    return [run.run_id for run in ended[keep:] if run.run_id != green]
+    green = [run for run in ended if run.green and run.is_whole]
+    stay = {run.run_id for run in [*green[:1], *[run for run in green if run.type == "replay"][:1]]}
+    return [run.run_id for run in ended[keep:] if run.run_id not in stay]

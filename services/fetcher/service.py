@@ -15,7 +15,7 @@ from services.fetcher.integration.care import AskedInPort
 from services.fetcher.integration.resync_state import resync_state
 from services.fetcher.mapping_authority import MappingAuthority
 from services.fetcher.mapping_poll import MappingPoll
-from services.fetcher.mapping_versions import asked_kinds, plan_change
+from services.fetcher.mapping_versions import asked_kinds, is_replay_due, plan_change
 from services.fetcher.nap import LOOK_S, Nap
 from services.fetcher.parts import FetcherParts
 from services.fetcher.raw_publisher import RawPublisher
@@ -287,6 +287,8 @@ class FetcherService:
                 await self._ask(RunRequest(type="replay", asked_by="mapping"))
             if not todo.resynced and not todo.replayed:
                 await self._authority.publish(loaded)
+        elif is_replay_due(current, self._journal.runs):
+            await self._ask(RunRequest(type="replay", asked_by="mapping"))
         due_at = next_due(self._journal.runs, self._parts.resync_interval, self._parts.now())
         if due_at is not None and due_at <= self._parts.now():
             await self._ask(RunRequest(type="resync", asked_by="schedule"))

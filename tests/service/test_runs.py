@@ -8,13 +8,16 @@ from datetime import timedelta
 import pytest
 
 from schemas.command import CommandType
+from schemas.headers import Operation, RecordHeaders
 from schemas.outcome import Count
 from schemas.run import KindState, RunResult, RunState
+from schemas.topics import ENTITIES
 from services.fetcher.service import FetcherService
 from shared.core import Batch, Core
 from shared.errors import ConfigurationError
 from shared.mapping_file import LoadedMapping, parse_mapping
 from shared.outcome import Outcome
+from shared.topic_scan import scan
 from tests.pipeline.mappings import SPINE
 from tests.service.always_on import PATIENCE_S, Installation, installation
 
@@ -381,3 +384,24 @@ async def test_replay_begins_at_the_last_complete_listing() -> None:
         (_, second, replay) = await here.until_ended(3)
     assert replay.type == "replay"
     assert fetched(replay) == fetched(second)
+
+
+async def test_kind_dropped_in_one_edit_with_a_change_of_what_is_fetched_is_proposed_for_deletion(
+    here: Installation,
+) -> None:
+    changed = SPINE.partition("  - kind: teams")[0].replace(
+        '- kind: users\n    selector:\n      query: "true"',
+        '- kind: users\n    selector:\n      query: "true"\n      apiQueryParams:\n        include: [teams]',
+    )
+    async with here.running():
+        await here.until_ended(1)
+        here.mapping = changed
+        runs = await here.until_ended(3)
+    assert [run.type for run in runs] == ["resync", "resync", "replay"]
+    gone = set()
+    async for records in scan(here.log, await here.log.partitions(ENTITIES.name.__eq__)):
+        for record in records:
+            headers = RecordHeaders.decode(record.headers)
+            if (headers.operation, headers.runid) == (Operation.DELETE, runs[-1].run_id):
+                gone.add((record.key or b"").decode())
+    assert gone == {f"pagerdutyTeam/{team}" for team in here.pagerduty.store.rows("teams")}

@@ -207,9 +207,9 @@ async def test_ten_of_ten_are_kept_and_said_loudly() -> None:
         assert result.state is RunState.COMPLETED_WITH_FAILURES
         assert result.warnings == [
             "user: 10 of 10 older entities would go, more than entityDeletionThreshold 0.9 allows: none "
-            "does. Is the PagerDuty token one of another account, may it see less than before, or does "
-            "another installation use the same OCEAN__INTEGRATION__IDENTIFIER? It stays so until fewer would "
-            "go; if they are to go, raise entityDeletionThreshold for one run"
+            "does. Has the mapping been changed, is the PagerDuty token one of another account, may it see "
+            "less than before, or does another installation use the same OCEAN__INTEGRATION__IDENTIFIER? It "
+            "stays so until fewer would go; if they are to go, raise entityDeletionThreshold for one run"
         ]
         raised = await one.run(*mapping, entityDeletionThreshold=1)
         assert (one.held("user"), account_of(raised).deleted) == (set(), 10)

@@ -10,13 +10,16 @@ from schemas.complete_listing import CompleteListing
 from schemas.mapping import MappingFile, MappingInForce
 from schemas.run import RunResult, RunState
 from services.fetcher.mapping_versions import (
+    NO_RUN,
     PREVIOUS_LIMIT,
+    GreenVersions,
     Todo,
     asked_kinds,
     begin_replay,
     fetch_digests,
+    is_replay_due,
     kind_of_topic,
-    last_green_version,
+    last_green_versions,
     plan_change,
     previous_versions,
     replayed_kinds,
@@ -52,6 +55,12 @@ def listing(topic: str, fetch: str, **more: Any) -> CompleteListing:
 
 def listings(of: MappingFile) -> dict[str, CompleteListing]:
     return {topic: listing(topic, digest) for topic, digest in fetch_digests(of).items()}
+
+
+def run(version: int, state: RunState, **more: Any) -> RunResult:
+    return RunResult(
+        **{"run_id": f"r{version}", "started_at": AT, "state": state, "mapping_version": version} | more
+    )
 
 
 BOTH = config(entry("users"), entry("teams"))
@@ -127,31 +136,62 @@ def test_every_kind_is_known_by_its_topic() -> None:
 
 
 def test_only_whole_green_runs_make_older_versions_past() -> None:
-    def run(version: int, state: RunState, *kinds: str) -> RunResult:
-        return RunResult(
-            run_id="r", started_at=AT, state=state, mapping_version=version, only_kinds=list(kinds)
-        )
-
     runs = [
+        run(1, RunState.COMPLETED, type="replay"),
         run(2, RunState.COMPLETED),
-        run(5, RunState.COMPLETED, "users"),
-        run(6, RunState.COMPLETED_WITH_FAILURES),
+        run(5, RunState.COMPLETED, only_kinds=["users"]),
+        run(6, RunState.COMPLETED_WITH_FAILURES, type="replay"),
     ]
-    assert last_green_version(runs) == 2
-    assert last_green_version([]) == 0
+    assert last_green_versions(runs) == GreenVersions(of_any=2, of_replay=1)
+    assert last_green_versions([]) == NO_RUN
 
 
 def test_versions_since_the_last_green_run_are_kept_oldest_first_and_equal_ones_once() -> None:
     one, two, three = (config(entry("users", title=f".t{number}")) for number in (1, 2, 3))
     first = in_force(one, 1)
-    second = in_force(two, 2, previous=previous_versions(first, 0, two))
-    third = in_force(one, 3, previous=previous_versions(second, 0, one))
+    second = in_force(two, 2, previous=previous_versions(first, NO_RUN, two))
+    third = in_force(one, 3, previous=previous_versions(second, NO_RUN, one))
     assert [before["version"] for before in second.previous] == [1]
     # The first version is the third again: what it made the third makes too.
     assert [before["version"] for before in third.previous] == [2]
-    assert [before["version"] for before in previous_versions(third, 0, three)] == [2, 3]
-    assert [before["version"] for before in previous_versions(third, 3, three)] == [3]
-    assert previous_versions(None, 0, one) == ()
+    assert [before["version"] for before in previous_versions(third, NO_RUN, three)] == [2, 3]
+    assert [before["version"] for before in previous_versions(third, GreenVersions(3), three)] == [3]
+    assert previous_versions(None, NO_RUN, one) == ()
+
+
+def test_version_that_read_more_than_the_green_resync_stays_until_a_replay_has_met_it() -> None:
+    users = config(entry("users", title=".summary"))
+    first = in_force(BOTH, 1)
+    second = in_force(users, 2, previous=previous_versions(first, GreenVersions(1), users))
+    for green, kept in (
+        (GreenVersions(of_any=1), [1]),
+        (GreenVersions(of_any=2), [1]),
+        (GreenVersions(of_any=2, of_replay=1), [1]),
+        (GreenVersions(of_any=3, of_replay=3), []),
+    ):
+        assert [before["version"] for before in previous_versions(second, green, users)] == kept
+    narrower = in_force(config(entry("users", title=".email")), 1)
+    second = in_force(users, 2, previous=previous_versions(narrower, GreenVersions(1), users))
+    assert [before["version"] for before in previous_versions(second, GreenVersions(2), users)] == []
+
+
+def test_replay_is_due_when_a_resync_has_ended_green_without_what_older_versions_read() -> None:
+    current = in_force(config(entry("users")), 2, previous=({"version": 1, "config": _plain(BOTH)},))
+    held = run(2, RunState.COMPLETED_WITH_FAILURES, run_id="r1", type="replay")
+    listed = run(2, RunState.COMPLETED, run_id="r2")
+    assert is_replay_due(current, [listed, held])
+    # Only once after each such resync, not while one is in hand, nor where a replay has seen to it.
+    assert not is_replay_due(current, [held])
+    assert not is_replay_due(current, [listed, run(2, RunState.COMPLETED, run_id="r3", type="replay")])
+    assert not is_replay_due(current, [run(3, RunState.COMPLETED, run_id="r1", type="replay"), listed])
+    assert not is_replay_due(current, [run(2, RunState.COMPLETED_WITH_FAILURES)])
+    assert not is_replay_due(current, [run(2, RunState.COMPLETED, only_kinds=["users"])])
+    assert not is_replay_due(current.model_copy(update={"previous": ()}), [listed])
+    assert not is_replay_due(current, [])
+
+
+def _plain(of: MappingFile) -> dict[str, Any]:
+    return of.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=40))
@@ -159,7 +199,7 @@ def test_previous_versions_are_few_distinct_and_unlike_the_new_one(titles: list[
     current: MappingInForce | None = None
     for version, title in enumerate(titles, start=1):
         new = config(entry("users", title=f".t{title}"))
-        current = in_force(new, version, previous=previous_versions(current, 0, new))
+        current = in_force(new, version, previous=previous_versions(current, NO_RUN, new))
         held = [MappingFile.model_validate(before["config"]) for before in current.previous]
         assert len(held) <= PREVIOUS_LIMIT
         assert new not in held

@@ -50,9 +50,10 @@ def _over_threshold(blueprint: str, one: BlueprintSweep, sweep: RunSweep, *, rem
     held = f" (it is held since the run of {since:%Y-%m-%d %H:%M:%S} UTC)" if is_chain else ""
     return (
         f"{blueprint}: {one.going} of {one.judged} older entities would go, more than "
-        f"entityDeletionThreshold {sweep.threshold:g} allows: none does{held}. Is the PagerDuty token one of "
-        "another account, may it see less than before, or does another installation use the same "
-        "OCEAN__INTEGRATION__IDENTIFIER? It stays so until fewer would go; if they are to go, raise "
+        f"entityDeletionThreshold {sweep.threshold:g} allows: none does{held}. Has the mapping been changed, "
+        "is the PagerDuty token one of another account, may it see less than before, or does another "
+        "installation use the same OCEAN__INTEGRATION__IDENTIFIER? It stays so until fewer would go; if they "
+        "are to go, raise "
         f"entityDeletionThreshold for one run{'' if remembers else MEMORY}"
     )
 
