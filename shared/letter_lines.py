@@ -2,11 +2,15 @@
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from schemas.dead_letter import DeadLetter
 from schemas.outcome import Reason
+from schemas.topics import DLQ_PREFIX
+from shared.dead_letters import read_dead_letter
+from shared.log.interface import NewRecord, Position, Record
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +28,25 @@ class LetterLines:
         self._lines = 0
         self._left_out: Counter[str] = Counter()
 
-    def say(self, letter: DeadLetter) -> None:
-        """Say a letter that goes to the log now."""
+    def say_appended(self, records: Sequence[NewRecord], positions: Sequence[Position]) -> None:
+        """Say the letters among records that the log has taken.
+
+        Args:
+            records: As they were appended.
+            positions: Where each of them lies.
+        """
+        for record, at in zip(records, positions, strict=True):
+            if record.topic.startswith(DLQ_PREFIX):
+                held = Record(*at, 0, record.key, record.value, record.headers)
+                self.say(read_dead_letter(held), at)
+
+    def say(self, letter: DeadLetter, at: Position) -> None:
+        """Say a letter that the log has taken.
+
+        Args:
+            letter: The letter.
+            at: Where it lies: all commands name it so.
+        """
         reasons = list(dict.fromkeys(failure.reason for failure in letter.failures))
         if letter.run_id or reasons == [Reason.DELETE_HELD]:
             # The result of the run names them; the breaker has said what it holds.
@@ -41,9 +62,7 @@ class LetterLines:
             f"{letter.kind} {letter.object_id}".strip() or "a record that cannot be read",
             ", ".join(reasons),
             letter.failures[0].detail[:DETAIL_CHARS],
-            letter.topic,
-            letter.partition,
-            letter.offset,
+            *at,
         )
 
     def _open(self, at: datetime) -> None:

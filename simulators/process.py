@@ -58,7 +58,9 @@ def serve(
     Raises:
         OSError: The port is taken.
     """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # TCP by name: without it asyncio sets no TCP_NODELAY, and the body of each answer waits 40 ms behind its
+    # headers.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     with listener:
         listener.bind((host, port))

@@ -18,7 +18,7 @@ Cell = str | Text
 
 EMPTY = "-"
 """An empty cell of a plain line, so that every line has as many words."""
-LONGEST_ALIGNED = 44
+LONGEST_ALIGNED = 90
 """Columns of plain lines are aligned up to so many signs; a longer cell moves the rest of its own line."""
 
 
@@ -38,12 +38,13 @@ class OutputConsole(Console):
 def output_console(*, stderr: bool = False) -> Console:
     """Return a console on stdout, or stderr.
 
+    Numbers are not coloured: they stand within words, too.
     Where it is no terminal nothing is wrapped and rows are plain lines, unless COLUMNS says how wide to be.
     """
-    console = OutputConsole(stderr=stderr)
+    console = OutputConsole(stderr=stderr, highlight=False)
     if console.is_terminal or os.environ.get("COLUMNS", "").isdigit():
         return console
-    return OutputConsole(stderr=stderr, soft_wrap=True)
+    return OutputConsole(stderr=stderr, soft_wrap=True, highlight=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +84,13 @@ class Sheet:
 
     def for_width(self, width: int) -> RenderableType:
         """Return the table with all columns that fit, or blocks where not even those that stay do."""
-        kept = list(range(len(self.columns)))
-        in_turn = sorted((at for at in kept if self.columns[at].goes), key=lambda at: self.columns[at].goes)
-        while self._needed(kept) > width:
-            if not in_turn:
-                return self._blocks()
-            kept.remove(in_turn.pop(0))
-        return self._table(kept)
+        kept = self._kept(width)
+        return self._table(kept) if kept else self._blocks()
+
+    def titles(self, width: int) -> list[str]:
+        """Return the titles of the columns that are shown; blocks show all."""
+        kept = self._kept(width) or range(len(self.columns))
+        return [self.columns[at].title for at in kept]
 
     def lines(self) -> Iterator[str]:
         """Return the title, a line of column titles and a line per row, without blanks at their ends."""
@@ -106,6 +107,16 @@ class Sheet:
             yield "  ".join(
                 cell.rjust(width) if column.right else cell.ljust(width) for cell, width, column in cells
             ).rstrip()
+
+    def _kept(self, width: int) -> list[int]:
+        """Return the places of the columns of a table that fits; none: there is no such table."""
+        kept = list(range(len(self.columns)))
+        in_turn = sorted((at for at in kept if self.columns[at].goes), key=lambda at: self.columns[at].goes)
+        while self._needed(kept) > width:
+            if not in_turn:
+                return []
+            kept.remove(in_turn.pop(0))
+        return kept
 
     def _needed(self, kept: Sequence[int]) -> int:
         between = 3 * len(kept) + 1 if self.boxed else 2 * (len(kept) - 1)

@@ -121,9 +121,10 @@ def print_redriven(redriven: Redriven, *, as_json: bool) -> None:
     objects = len({(one.kind, one.object_id) for one in redriven.requests})
     letters = sum(len(one.letters) for one in redriven.requests)
     said = (
-        f"asked for {number_of(objects, 'object')} of {number_of(letters, 'letter')}; a letter is closed once"
+        f"asked again for {number_of(objects, 'object')} of {number_of(letters, 'letter')}; each may fail "
+        "again, a letter is closed once its object is published"
     )
-    line = f"{said} its object is published, `pagerport status` shows what is left"
+    line = f"{said}; `pagerport status` shows what is left"
     _print_lines(
         [
             line if objects else "there is no open letter whose object can be asked for",

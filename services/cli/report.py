@@ -1,6 +1,6 @@
 """Prints the result of a run: a table per kind, what went wrong with the next steps, waits and deletes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from rich.console import Console
 from rich.markup import escape
@@ -28,8 +28,10 @@ _HEADLINES = {
 def print_report(console: Console, result: RunResult) -> None:
     """Print the whole report for people."""
     if result.kinds:
-        print_sheet(console, _kinds_sheet(result))
-        console.print(f"[dim]{_legend(result)}[/]")
+        sheet = _kinds_sheet(result)
+        print_sheet(console, sheet)
+        shown = [one.title for one in sheet.columns] if console.soft_wrap else sheet.titles(console.width)
+        console.print(f"[dim]{_legend(result, shown)}[/]")
     _print_kind_reasons(console, result)
     if result.failures_by_reason:
         print_sheet(console, _failures_sheet(result))
@@ -119,9 +121,12 @@ def _kind_row(name: str, kind: KindResult) -> list[Cell]:
     ]
 
 
-def _legend(result: RunResult) -> str:
+def _legend(result: RunResult, shown: Collection[str]) -> str:
+    """Return what the numbers of the columns that are shown count."""
+    of_objects = ", ".join(name for name in ("read", "mapped", "filtered") if name in shown)
+    count = "counts" if "," not in of_objects else "count"
     return (
-        f"read, mapped, filtered count objects; {_written_title(result)}, unchanged, failed count entities, "
+        f"{of_objects} {count} objects; {_written_title(result)}, unchanged, failed count entities, "
         "failed also objects that made none"
     )
 

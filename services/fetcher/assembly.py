@@ -150,9 +150,8 @@ class FetcherAssembly:
 
     def _load_mapping(self) -> LoadMapping:
         if self._settings.mapping.file:
-            logger.info("the mapping is %s; one kept in Port is not looked at", self._settings.mapping.file)
+            logger.info("a mapping file is given: the mapping that Port holds is not looked at")
             return from_file(self._settings.mapping.file)
-        logger.info("the mapping is the one of the integration %r in Port", self._identifier)
         return from_port(
             self._port.get_integration,
             self._identifier,
@@ -191,7 +190,7 @@ class FetcherAssembly:
     def _integration(self) -> IntegrationCare:
         return IntegrationCare(
             self._port.integration,
-            wanted_integration(self._settings),
+            wanted_integration(self._settings, has_file=self._settings.mapping.file is not None),
             state=self.service.resync_state,
             on_request=self.service.asked_in_port,
             interval_s=self._settings.event_listener.interval_s,
@@ -224,12 +223,14 @@ def refusal(problem: str, *, has_good: bool) -> str:
     return f"last good mapping in force; refused: {problem}" if has_good else f"refused: {problem}"
 
 
-def wanted_integration(settings: Settings) -> WantedIntegration:
+def wanted_integration(settings: Settings, *, has_file: bool) -> WantedIntegration:
     """Return the integration object that Port is to hold.
 
-    With a mapping file there is no mapping in Port that could be edited in vain.
+    Args:
+        settings: All settings.
+        has_file: Whether the mapping is one of a file: then Port gets none that would be edited in vain.
     """
-    may_be_default = settings.initialize_port_resources and settings.mapping.file is None
+    may_be_default = settings.initialize_port_resources and not has_file
     return WantedIntegration(
         identifier=settings.integration.identifier,
         version=version("pagerport"),

@@ -8,6 +8,7 @@ from schemas.headers import RecordHeaders
 from schemas.outcome import Reason
 from schemas.topics import WEBHOOKS
 from services.fetcher.run_in_hand import RunInHand
+from shared.counted import number_of
 from shared.dead_letters import Resolution, resolution_record
 from shared.kept_letters import KeptLetter, read_letters
 from shared.log.interface import Log, Record, TopicPartition
@@ -48,7 +49,8 @@ async def close_healed(log: Log, run: RunInHand, resolved_at: datetime) -> int:
     ]
     if closing:
         await log.append(closing)
-        _LOG.info("%d older dead letters are closed: the run has brought their objects to Port", len(closing))
+        closed = number_of(len(closing), "older dead letter is closed", "older dead letters are closed")
+        _LOG.info("%s: the run has brought to Port what they are about", closed)
     return len(closing)
 
 

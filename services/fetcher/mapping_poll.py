@@ -109,7 +109,6 @@ class MappingPoll:
             newest = self._newest
             stays = f"the last good version of {newest.name} stays in force" if newest else "none is in force"
             verb = "refused" if isinstance(error, ConfigurationError) else "not read"
-            for line in problem.splitlines():
+            for line in f"{problem}; {stays}".splitlines():
                 logger.error("the mapping was %s: %s", verb, line)
-            logger.error("%s", stays)
         self._problem = problem

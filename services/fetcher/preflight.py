@@ -12,7 +12,11 @@ async def check_access(client: PagerDutyClient) -> None:
         FatalError: The token is refused, PagerDuty cannot be reached, or something else answers in its place.
     """
     answer = await client.get(CHEAPEST_PATH)
-    # 402, 403 and 404 come from PagerDuty itself; what is refused otherwise was not understood as its API.
+    # PagerDuty's own 404 has a code; other APIs, too, say 404 by a JSON object with `error`.
+    # Source: PagerDuty REST API, Errors.
+    if answer.verdict is Verdict.NOT_FOUND and answer.code is None:
+        raise FatalError(f"{client.address} is not PagerDuty ({answer.detail}); check {URL_SETTING}")
+    # Else 402, 403 and 404 come from PagerDuty; what is refused otherwise was not understood as its API.
     if answer.verdict in {Verdict.REFUSED, Verdict.PAST_CAP, Verdict.GIVEN_UP}:
         raise FatalError(
             f"{client.address} does not answer as PagerDuty's API does ({answer.detail}); check {URL_SETTING}"

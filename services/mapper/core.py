@@ -169,7 +169,7 @@ class MapperCore:
             else:
                 outcomes.append(DONE if index in old else None)
         if out:
-            await self._log.append(out)
+            self._letter_lines.say_appended(out, await self._log.append(out))
         return outcomes
 
     async def _superseded(
@@ -313,7 +313,6 @@ class MapperCore:
             run_id=run_id,
             failed_at=self._now(),
         )
-        self._letter_lines.say(letter)
         return dead_letter_record(record, letter)
 
 

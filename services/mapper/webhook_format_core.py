@@ -169,7 +169,7 @@ class WebhookMapperCore:
                 outcomes.append(outcome)
                 self._next[record.place] = record.offset + 1
         if out:
-            await self._log.append(out)
+            self._letter_lines.say_appended(out, await self._log.append(out))
         # Not before: what could not be appended comes once more.
         self._order.note(order.changed)
         self.late += order.late
@@ -294,7 +294,6 @@ class WebhookMapperCore:
             run_id=one.headers.runid,
             failed_at=self._now(),
         )
-        self._letter_lines.say(letter)
         return dead_letter_record(record, letter)
 
     def _note(self, omission: Omission, place: str) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import uvicorn
 
-from shared.errors import ConfigurationError
+from shared.service.address import not_had
 from shared.service.http_protocol import BoundedProtocol
 from shared.service.probes import AsgiApp, Receive, Send
 from shared.settings import Settings
@@ -52,11 +53,18 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve_http(app: Router, settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
+async def serve_http(
+    app: Router, settings: Settings, address: socket.socket
+) -> AsyncIterator[asyncio.Task[None]]:
     """Serve for the time of the block; gives the task that serves.
 
+    Args:
+        app: What answers.
+        settings: All settings.
+        address: Bound to that of the settings.
+
     Raises:
-        ConfigurationError: The address is taken, or not one of this machine.
+        ConfigurationError: Another process that has bound the address listens there since.
     """
     host, port = settings.http.host, settings.http.port
     config = uvicorn.Config(
@@ -75,12 +83,9 @@ async def serve_http(app: Router, settings: Settings) -> AsyncIterator[asyncio.T
 
     async def serve() -> None:
         try:
-            await server.serve()
-        except SystemExit:
-            # uvicorn's word for an address that cannot be had; it has logged which.
-            raise ConfigurationError(
-                f"cannot listen on {host}:{port}; is another process there? set OCEAN__HTTP__PORT"
-            ) from None
+            await server.serve(sockets=[address])
+        except OSError as error:
+            raise not_had(host, port, error) from None
 
     task = asyncio.create_task(serve(), name="HTTP")
     logger.info("HTTP at %s:%d: %s", host, port, ", ".join(app.paths))

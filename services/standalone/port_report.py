@@ -27,12 +27,13 @@ class PortReport:
         calls: Asks Port.
         settings: All settings.
         dry_run: Nothing is said to Port.
+        has_file: Whether the mapping is one of a file.
     """
 
-    def __init__(self, calls: IntegrationCalls, settings: Settings, *, dry_run: bool) -> None:
+    def __init__(self, calls: IntegrationCalls, settings: Settings, *, dry_run: bool, has_file: bool) -> None:
         self._calls = calls
         self._is_silent = dry_run
-        self._wanted = wanted_integration(settings)
+        self._wanted = wanted_integration(settings, has_file=has_file)
         self._began: asyncio.Task[None] | None = None
 
     def begin(self, run: RunResult) -> None:
@@ -89,10 +90,10 @@ class PortReport:
 
 @asynccontextmanager
 async def port_report(
-    calls: IntegrationCalls, settings: Settings, *, dry_run: bool
+    calls: IntegrationCalls, settings: Settings, *, dry_run: bool, has_file: bool
 ) -> AsyncIterator[PortReport]:
     """Give the report of one sync for the time of the block."""
-    report = PortReport(calls, settings, dry_run=dry_run)
+    report = PortReport(calls, settings, dry_run=dry_run, has_file=has_file)
     try:
         yield report
     finally:

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -20,6 +21,7 @@ from shared.installations import FILE_REMEDY, require_own_log
 from shared.log.sqlite import SqliteLog
 from shared.mapping_warnings import warning_lines
 from shared.membership import Membership
+from shared.service.address import bound_socket
 from shared.service.lag import LagGauge
 from shared.service.metrics import ServiceMetrics
 from shared.service.metrics_union import MetricsUnion
@@ -53,34 +55,44 @@ async def run_always(settings: Settings) -> None:
     """Run until cancelled. A run in hand goes on when the process is started again.
 
     Raises:
-        ConfigurationError: The mapping file is broken, the log file cannot be used, or a setting is missing.
-        FatalError: The HTTP address cannot be had, the log file was taken away, or a service has ended by
-            itself.
+        ConfigurationError: The mapping file is broken, the log file or the HTTP address cannot be had, or a
+            setting is missing.
+        FatalError: The log file was taken away, or a service has ended by itself.
     """
     if settings.mapping.file is not None:
         # Later a broken file is refused and the last good one stays; at the start its author looks on.
         loaded = mapping_of_file(settings.mapping.file)
         for line in warning_lines(loaded, settings.mapping.file):
             logger.warning(line)
-    log = await SqliteLog.open(log_file(settings), durable=True, consuming=True)
-    try:
-        await require_own_log(log, settings.integration.identifier, FILE_REMEDY)
-        async with open_services(log, settings) as tasks:
-            logger.info("all services run over %s", log.path)
-            await _first_end(tasks)
-    finally:
-        await log.close()
+    file = log_file(settings)
+    with ExitStack() as stack:
+        # An address that is taken leaves no new file behind; of an old file, who else has it says more.
+        having = bound_socket(settings.http.host, settings.http.port)
+        address = None if file.exists() else stack.enter_context(having)
+        log = await SqliteLog.open(file, durable=True, consuming=True)
+        try:
+            await require_own_log(log, settings.integration.identifier, FILE_REMEDY)
+            address = address or stack.enter_context(having)
+            async with open_services(log, settings, address) as tasks:
+                logger.info("all services run over %s", log.path)
+                await _first_end(tasks)
+        finally:
+            await log.close()
 
 
 @asynccontextmanager
 async def open_services(
-    log: SqliteLog, settings: Settings, services: Mapping[str, OpenService] = SERVICES
+    log: SqliteLog,
+    settings: Settings,
+    address: socket.socket,
+    services: Mapping[str, OpenService] = SERVICES,
 ) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
     """Run services, their HTTP and the care of the file for the time of the block.
 
     Args:
         log: Open for consuming.
         settings: All settings.
+        address: Bound; HTTP is served there.
         services: Name to what starts it, in the order of starting; they end in the reverse one.
 
     Yields:
@@ -106,7 +118,7 @@ async def open_services(
         caring = asyncio.create_task(_care_for(log), name="care of the log file")
         watching = asyncio.create_task(log.watch_file(), name="watch over the log file")
         stack.push_async_callback(_cancel, caring, watching)
-        serving = await stack.enter_async_context(serve_http(Router(routes), settings))
+        serving = await stack.enter_async_context(serve_http(Router(routes), settings, address))
         # First the one whose end says most: a lost file ends others, too.
         yield [watching, caring, serving, *(task for one in running for task in one.tasks)]
 

@@ -90,7 +90,12 @@ async def run_sync(sync: Sync) -> RunResult:
     ):
         await require_own_log(log, sync.settings.integration.identifier, FILE_REMEDY)
         await all_of(check_access(clients.pagerduty), clients.port.authenticate())
-        async with port_report(clients.port.integration, sync.settings, dry_run=sync.dry_run) as report:
+        async with port_report(
+            clients.port.integration,
+            sync.settings,
+            dry_run=sync.dry_run,
+            has_file=sync.mapping is not None,
+        ) as report:
             loaded = sync.mapping or await _without_file(clients, sync.settings, report)
             first_start = await _first_start(clients, sync.settings, loaded)
             closed: list[RunResult] = []

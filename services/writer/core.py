@@ -135,9 +135,11 @@ class WriterCore:
             if end is not None and end.reason is not None
         ]
         if letters:
-            await self._log.append([dead_letter_record(record, letter) for record, letter in letters])
-            for _, letter in letters:
-                self._letter_lines.say(letter)
+            positions = await self._log.append(
+                [dead_letter_record(record, letter) for record, letter in letters]
+            )
+            for (_, letter), position in zip(letters, positions, strict=True):
+                self._letter_lines.say(letter, position)
         for change in changes:
             if change.notes and work.ends[change.index] is not None:
                 self._preparer.note(change)

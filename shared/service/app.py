@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import signal
-import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -16,10 +15,11 @@ from faststream.kafka.prometheus import KafkaPrometheusMiddleware
 from faststream.specification import AsyncAPI
 
 from schemas.versions import SCHEMA_VERSION
-from shared.errors import ConfigurationError, PagerportError
+from shared.errors import PagerportError
 from shared.log.kafka import KafkaLog
 from shared.log.kafka_opening import kafka_connection
 from shared.logs import configure_logs, current_redactor, log_context
+from shared.service.address import bound_socket
 from shared.service.http_protocol import BoundedProtocol
 from shared.service.metrics import ServiceMetrics
 from shared.service.probes import (
@@ -112,7 +112,7 @@ class ServiceApp(AsgiFastStream):
             timeout_graceful_shutdown=HTTP_STOP_TIMEOUT_S,
         )
         self._http_server = server = _Server(config)
-        with log_context(service=self.service_name), _bound_socket(http.host, http.port) as address:
+        with log_context(service=self.service_name), bound_socket(http.host, http.port) as address:
             paths = ", ".join(path for path, _ in self.routes)
             logger.info("HTTP at %s:%d: %s", http.host, http.port, paths)
             # Before the server starts: what is wrong is then said in our own words.
@@ -190,26 +190,6 @@ class _Server(uvicorn.Server):
         self.ended_by = number
         self.should_exit = True
         self._ended.set()
-
-
-@contextmanager
-def _bound_socket(host: str, port: int) -> Iterator[socket.socket]:
-    """Yield a socket with the address to listen on, before anything else is begun.
-
-    Raises:
-        ConfigurationError: Another process has the address.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as address:
-        address.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            address.bind((host, port))
-        except OSError as error:
-            raise ConfigurationError(
-                f"cannot listen on {host}:{port}: {error.strerror or error}; is another process there? "
-                "set OCEAN__HTTP__PORT"
-            ) from error
-        yield address
 
 
 def build_app(

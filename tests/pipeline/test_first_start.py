@@ -100,6 +100,17 @@ def test_report_says_which_blueprints_were_created(tmp_path: Path) -> None:
         assert "in force: default mapping" in ended.err
 
 
+def test_mapping_file_leaves_what_port_holds_as_it_is(tmp_path: Path) -> None:
+    with stage_of(tmp_path) as stage:
+        file = stage.mapping(yaml.safe_dump({**MAPPING, "resources": MAPPING["resources"][:1]}))
+
+        assert stage.run("sync", "--mapping", file).code == 0
+        assert stage.port.state()["integrations"]["stored"]["pipeline"]["config"] == {}
+        keep_in_port(stage, MAPPING)
+        assert stage.run("sync", "--mapping", file).code == 0
+        assert stage.port.state()["integrations"]["stored"]["pipeline"]["config"] == MAPPING
+
+
 def test_blueprint_of_the_user_stays_as_it_is_and_what_it_lacks_is_said(tmp_path: Path) -> None:
     with stage_of(tmp_path, [OWN_SERVICE]) as stage:
         before = stage.port.http.get("/_sim/state").json()["blueprints"]

@@ -269,6 +269,17 @@ async def test_token_without_the_cheapest_list_still_has_access(status: int) -> 
     assert bench.client.requests == 1
 
 
+@pytest.mark.parametrize("error", ["not_found", {"message": "Not Found"}])
+async def test_other_api_that_answers_404_to_everything_is_not_pagerduty(error: Any) -> None:
+    bench = answers(lambda _: httpx.Response(404, json={"ok": False, "error": error}))
+    with pytest.raises(FatalError) as caught:
+        await check_access(bench.client)
+    said = str(caught.value)
+    assert said.startswith("http://pagerduty.test is not PagerDuty (GET /abilities: HTTP 404")
+    assert said.endswith("check OCEAN__INTEGRATION__CONFIG__API_URL")
+    assert bench.client.requests == 1
+
+
 async def test_answer_of_another_shape_fails_the_kind() -> None:
     bench = SimulatorBench(account())
     bench.script({"match": USERS, "action": {"status": 200, "body": {"people": [], "more": False}}})

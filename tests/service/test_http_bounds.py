@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 
 from services.standalone.http import Router, serve_http
 from shared.service import http_protocol
+from shared.service.address import bound_socket
 from shared.service.http_protocol import HEAD_LIMIT_BYTES, PIPELINE_LIMIT, BoundedProtocol
 from shared.service.probes import LIVE_PATH, live_route
 from shared.settings import Settings
@@ -30,11 +31,12 @@ async def serving() -> AsyncIterator[tuple[Bench, int]]:
     settings = Settings.model_validate({"http": {"host": "127.0.0.1", "port": port}})
     async with bench() as gateway:
         routes = Router({PATH: gateway.app, LIVE_PATH: live_route("test")})
-        async with serve_http(routes, settings):
-            async with asyncio.timeout(PATIENCE_S):
-                while await status(port, get(LIVE_PATH)) != 200:  # noqa: ASYNC110 - only asking tells
-                    await asyncio.sleep(0.01)
-            yield gateway, port
+        with bound_socket("127.0.0.1", port) as address:
+            async with serve_http(routes, settings, address):
+                async with asyncio.timeout(PATIENCE_S):
+                    while await status(port, get(LIVE_PATH)) != 200:  # noqa: ASYNC110 - only asking tells
+                        await asyncio.sleep(0.01)
+                yield gateway, port
 
 
 def get(path: str) -> bytes:

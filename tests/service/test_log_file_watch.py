@@ -17,6 +17,7 @@ from shared.errors import FatalError, RetryableError
 from shared.log import sqlite_health
 from shared.log.interface import NewRecord
 from shared.log.sqlite import SqliteLog
+from shared.service.address import bound_socket
 from shared.settings import Settings
 from tests.kafka.stack import free_port
 
@@ -33,11 +34,12 @@ async def running(
     log = await SqliteLog.open(path, durable=True, consuming=True)
     try:
         await log.create_topics([COMMANDS.name])
-        async with (
-            open_services(log, settings, {}) as tasks,
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
-        ):
-            yield log, http, tasks
+        with bound_socket("127.0.0.1", port) as address:
+            async with (
+                open_services(log, settings, address, {}) as tasks,
+                httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+            ):
+                yield log, http, tasks
     finally:
         await log.close()
 

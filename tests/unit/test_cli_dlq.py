@@ -353,8 +353,8 @@ def test_redrive_of_what_can_be_mended_ends_with_0_and_says_what_follows(
 
     assert (code, len(requests(running))) == (0, 1)
     assert out == (
-        "asked for 1 object of 1 letter; a letter is closed once its object is published, `pagerport status` "
-        "shows what is left\n"
+        "asked again for 1 object of 1 letter; each may fail again, a letter is closed once its object is "
+        "published; `pagerport status` shows what is left\n"
     )
 
 

@@ -90,6 +90,20 @@ def test_report_says_what_its_numbers_count_and_where_the_failures_are() -> None
     assert printed[-2:] == ["run r completed with failures: see above (0.0 s)", ""]
 
 
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [(120, "read, mapped, filtered count"), (86, "read, mapped count"), (66, "read counts")],
+)
+def test_legend_names_the_columns_that_are_shown(width: int, words: str) -> None:
+    printed = lines(Console(file=io.StringIO(), width=width), failed_result())
+
+    head = next(line for line in printed if " kind " in line)
+    (legend,) = (line for line in printed if line.startswith("read"))
+    shown = [name for name in ("read", "mapped", "filtered") if f" {name} " in head]
+    assert legend.startswith(words)
+    assert f"{', '.join(shown)} count" in legend
+
+
 def test_entity_of_the_demo_is_shown_without_brackets_and_empty_values() -> None:
     entity = {
         "identifier": "P1",

@@ -17,10 +17,11 @@ from schemas.outcome import Reason
 from schemas.topics import ENTITIES, MAPPING, WEBHOOKS, dlq_topic, raw_topic
 from services.cli.app import main
 from services.cli.explain.comparison import ValueCompared, Verdict, compare, compared, expected
+from services.cli.explain.comparison import refused as refused_changes
 from services.cli.explain.document import document
 from services.cli.explain.port import Held, Unasked, ask_port
 from services.cli.explain.report import print_port
-from services.cli.explain.story import ChangeTold, Stage, Story, tell
+from services.cli.explain.story import ChangeTold, Stage, Story, place_of, tell
 from services.writer.change import Change
 from services.writer.shape import PropertyShape, RelationShape, Shape
 from shared.dead_letters import dead_letter_record
@@ -380,3 +381,47 @@ def test_upsert_after_a_delete_is_compared_again() -> None:
 
     assert [one.verdict for one in compared(found, held)] == [Verdict.EQUAL]
     assert document(found, held)["port"]["expected"] == "present"
+
+
+def test_change_that_port_has_refused_is_said_and_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    changes = [
+        *told(made(body=body(text="a"))),
+        *told(made(body=body(text="b")), stage=Stage.FAILED),
+        *told(made(delete=True, origin=Origin.RESYNC)),
+    ]
+    found = Story(blueprint="app", identifier="a", changes=changes, number=3)
+    held = Held(shape=SHAPE, entity={"identifier": "a", "properties": {"text": "a"}})
+    print_port(found, held)
+
+    out = " ".join(capsys.readouterr().out.split())
+    place = place_of(changes[1].record)
+    behind = f"behind: a newer change is a dead letter ({place})"
+    assert out.startswith(
+        f"Port holds it; {behind}: one value differs from that change, "
+        "no value differs from what was written before"
+    )
+    assert out.endswith('properties.text differs "b" "a"')
+    port = document(found, held)["port"]
+    assert (port["expected"], port["behind"]) == ("present", [place])
+    assert [(one["said"], one["held"]) for one in port["values"]] == [("b", "a")]
+
+
+@pytest.mark.parametrize("before", [[], told(made(delete=True))])
+def test_entity_that_port_refuses_to_make_is_behind(
+    capsys: pytest.CaptureFixture[str], before: list[ChangeTold]
+) -> None:
+    changes = [*before, *told(made(body=body(text="b")), stage=Stage.FAILED)]
+    found = Story(blueprint="app", identifier="a", changes=changes, number=2)
+    held = Held(shape=SHAPE, entity=None)
+    print_port(found, held)
+
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.startswith("Port holds no such entity; behind: a newer change is a dead letter (")
+    assert document(found, held)["port"]["expected"] == "present"
+
+
+def test_refusal_that_a_later_change_has_got_over_is_not_behind() -> None:
+    changes = [*told(made(body=body(text="a")), stage=Stage.FAILED), *told(made(body=body(text="b")))]
+    found = Story(blueprint="app", identifier="a", changes=changes, number=2)
+
+    assert refused_changes(found) == []

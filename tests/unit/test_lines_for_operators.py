@@ -8,9 +8,12 @@ import pytest
 from schemas.dead_letter import DeadLetter, LetterFailure
 from schemas.outcome import Count, Reason
 from schemas.run import KindResult, KindState, RunResult, RunState
+from schemas.topics import dlq_topic
 from services.fetcher.hydration.few_lines import FewLines
 from services.fetcher.run_summary import summary
+from shared.dead_letters import dead_letter_record
 from shared.letter_lines import LINES, LetterLines
+from shared.log.interface import NewRecord, Position, Record
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -30,6 +33,10 @@ def letter(number: int = 0, *, run_id: str = "", after_s: float = 0.0, **more: o
     return DeadLetter.model_validate({**fields, **more})
 
 
+def at(offset: int) -> Position:
+    return Position(dlq_topic("port.entities"), 3, offset)
+
+
 def said(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
     return [(one.levelname, one.getMessage()) for one in caplog.records]
 
@@ -38,31 +45,48 @@ def test_dead_letter_of_a_live_change_is_said_with_object_reason_and_next_step(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     lines = LetterLines()
-    lines.say(letter(17))
-    lines.say(letter(18, run_id="20260301T120000.000Z-ab12"))
-    lines.say(letter(20, failures=(LetterFailure(reason=Reason.DELETE_HELD, detail="too many"),)))
-    lines.say(letter(19, kind="", object_id=""))
+    lines.say(letter(17), at(4))
+    lines.say(letter(18, run_id="20260301T120000.000Z-ab12"), at(5))
+    lines.say(letter(20, failures=(LetterFailure(reason=Reason.DELETE_HELD, detail="too many"),)), at(6))
+    lines.say(letter(19, kind="", object_id=""), at(7))
 
     assert said(caplog) == [
         (
             "WARNING",
             "a live change became a dead letter: services P17 (refused): Port says no; "
-            "next: pagerport dlq show port.entities/3/17",
+            "next: pagerport dlq show dlq.port.entities/3/4",
         ),
         (
             "WARNING",
             "a live change became a dead letter: a record that cannot be read (refused): "
             "Port says no; "
-            "next: pagerport dlq show port.entities/3/19",
+            "next: pagerport dlq show dlq.port.entities/3/7",
         ),
+    ]
+
+
+def test_letters_among_what_was_appended_are_named_by_their_own_address(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    other = NewRecord("port.entities", b"k", b"{}")
+    original = Record("port.entities", 3, 17, 0, b"k", b"{}", ())
+    records = [other, dead_letter_record(original, letter(17))]
+    LetterLines().say_appended(records, [Position("port.entities", 0, 1), at(4)])
+
+    assert said(caplog) == [
+        (
+            "WARNING",
+            "a live change became a dead letter: services P17 (refused): Port says no; "
+            "next: pagerport dlq show dlq.port.entities/3/4",
+        )
     ]
 
 
 def test_many_dead_letters_are_a_few_lines_and_a_number(caplog: pytest.LogCaptureFixture) -> None:
     lines = LetterLines()
     for number in range(1000):
-        lines.say(letter(number, after_s=number / 100))
-    lines.say(letter(1000, after_s=60))
+        lines.say(letter(number, after_s=number / 100), at(number))
+    lines.say(letter(1000, after_s=60), at(1000))
 
     assert len(caplog.records) == LINES + 2
     assert said(caplog)[LINES] == (

@@ -1,18 +1,21 @@
 """What `/health/ready` says in words: of which service a check is, and which mapping is in force."""
 
 import asyncio
+import logging
 import socket
+from pathlib import Path
 
 import pytest
 
 from services.fetcher.assembly import refusal
 from services.standalone.http import Router, serve_http
-from services.standalone.run import _checks, _of_members
+from services.standalone.run import _checks, _of_members, run_always
 from services.webhook_gateway.counters import GatewayCounters, Refusal
 from services.webhook_gateway.service import log_check
 from shared.errors import ConfigurationError
+from shared.log.sqlite import SqliteLog
 from shared.membership import Membership
-from shared.service.app import _bound_socket
+from shared.service.address import bound_socket
 from shared.service.readiness import Check
 from shared.service.running import Running
 from shared.settings import Settings
@@ -59,12 +62,35 @@ def test_refused_mapping_says_that_the_last_good_one_is_in_force() -> None:
 async def test_address_that_is_taken_is_a_mistake_of_the_configuration() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
-        settings = Settings.model_validate({"http": {"host": "127.0.0.1", "port": number}})
-        async with serve_http(Router({}), settings) as serving:
-            with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{number}"):
-                await serving
         with (
             pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{number}"),
-            _bound_socket("127.0.0.1", number),
+            bound_socket("127.0.0.1", number),
         ):
             pass
+
+
+async def test_address_that_another_one_was_quicker_to_listen_at_is_one_too() -> None:
+    with bound_socket("127.0.0.1", 0) as other:
+        number = other.getsockname()[1]
+        settings = Settings.model_validate({"http": {"host": "127.0.0.1", "port": number}})
+        with bound_socket("127.0.0.1", number) as address:
+            other.listen()
+            async with serve_http(Router({}), settings, address) as serving:
+                with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{number}"):
+                    await serving
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+async def test_run_whose_address_is_taken_ends_before_it_says_that_all_is_well(
+    *, is_new: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "p.db"
+    if not is_new:
+        await (await SqliteLog.open(file, durable=True, consuming=True)).close()
+    with socket.create_server(("127.0.0.1", 0)) as taken, caplog.at_level(logging.INFO):
+        number = taken.getsockname()[1]
+        values = {"http": {"host": "127.0.0.1", "port": number}, "log": {"file": file}}
+        with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{number}"):
+            await run_always(Settings.model_validate(values))
+    assert [one.getMessage() for one in caplog.records if "HTTP" in one.getMessage()] == []
+    assert file.exists() is not is_new

@@ -58,7 +58,7 @@ def test_what_nobody_counted_is_told_apart_from_what_an_early_end_left() -> None
         print_report(Console(file=out, width=200), result)
         return next(line for line in out.getvalue().splitlines() if line.startswith("not "))
 
-    counts = "2 objects read but not mapped, 1 changes neither written nor refused"
+    counts = "2 objects read but not mapped, 1 change neither written nor refused"
     assert of(RunState.FAILED) == f"not finished: {counts}"
     assert of(RunState.COMPLETED_WITH_FAILURES) == (
         f"not accounted for: {counts}; records that pagerport did not send may have spoiled the counts of "

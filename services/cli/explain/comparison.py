@@ -79,6 +79,25 @@ def last_delete(story: Story) -> ChangeTold | None:
     return None
 
 
+def refused(story: Story) -> list[ChangeTold]:
+    """Return the open dead letters of upserts that came after the last change that passed the writer."""
+    found: list[ChangeTold] = []
+    for one in reversed(story.changes):
+        if one.change is None or (one.change.is_delete and one.change.origin in RUN_ORIGINS):
+            continue
+        if one.stage is Stage.PASSED or one.change.is_delete:
+            break
+        if one.stage is Stage.FAILED and (one.letter is None or one.letter.is_open):
+            found.append(one)
+    return found[::-1]
+
+
+def newest(story: Story) -> Change | None:
+    """Return what the changes come to with those that were refused since the last one that passed."""
+    late = refused(story)
+    return expected([replace(one, stage=Stage.PASSED) if one in late else one for one in story.changes])
+
+
 def compare(change: Change, held: Mapping[str, Any], shape: Shape) -> list[ValueCompared]:
     """Return every value that the log or Port has.
 
@@ -120,10 +139,21 @@ def compare(change: Change, held: Mapping[str, Any], shape: Shape) -> list[Value
 
 
 def compared(story: Story, held: Held | Unasked) -> list[ValueCompared]:
-    """Return every value of an entity that both the log and Port know; none where one of them does not."""
+    """Return every value of an entity that both the log and Port know; none where one of them does not.
+
+    Port is compared with the newest change, also with one that it has refused.
+    """
+    return _compared(newest(story), story, held)
+
+
+def compared_to_written(story: Story, held: Held | Unasked) -> list[ValueCompared]:
+    """Return the same, but Port is compared with what has passed the writer."""
+    return _compared(expected(story.changes), story, held)
+
+
+def _compared(said: Change | None, story: Story, held: Held | Unasked) -> list[ValueCompared]:
     if isinstance(held, Unasked) or held.shape is None or held.entity is None or last_delete(story):
         return []
-    said = expected(story.changes)
     return [] if said is None or said.is_delete else compare(said, held.entity, held.shape)
 
 

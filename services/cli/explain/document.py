@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.cli.explain.comparison import compared, expected, last_delete
+from services.cli.explain.comparison import compared, expected, last_delete, refused
 from services.cli.explain.port import Held, Unasked
 from services.cli.explain.story import ChangeTold, ObjectTold, Story, place_of, time_of
 
@@ -62,7 +62,8 @@ def _port_document(story: Story, held: Held | Unasked) -> dict[str, Any]:
     if isinstance(held, Unasked):
         return {"asked": False, "why": held.why}
     said = expected(story.changes)
-    is_delete = last_delete(story) is not None or (said is not None and said.is_delete)
+    late = refused(story)
+    is_delete = last_delete(story) is not None or (said is not None and said.is_delete and not late)
     values = [
         {"path": one.path, "verdict": str(one.verdict), "said": one.said, "held": one.held, "why": one.why}
         for one in compared(story, held)
@@ -71,6 +72,7 @@ def _port_document(story: Story, held: Held | Unasked) -> dict[str, Any]:
         "asked": True,
         "blueprint": held.shape is not None,
         "entity": held.entity,
-        "expected": "absent" if is_delete else None if said is None else "present",
+        "expected": "absent" if is_delete else "present" if said is not None or late else None,
+        "behind": [place_of(one.record) for one in late],
         "values": values,
     }

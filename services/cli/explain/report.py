@@ -6,7 +6,15 @@ from typing import Final
 
 from schemas.headers import RecordHeaders
 from schemas.outcome import Reason
-from services.cli.explain.comparison import ValueCompared, Verdict, compared, expected, last_delete
+from services.cli.explain.comparison import (
+    ValueCompared,
+    Verdict,
+    compared,
+    compared_to_written,
+    expected,
+    last_delete,
+    refused,
+)
 from services.cli.explain.port import Held, Unasked
 from services.cli.explain.story import (
     ChangeTold,
@@ -151,7 +159,11 @@ def _port_line(story: Story, held: Held | Unasked, rows: Sequence[ValueCompared]
     if held.shape is None:
         return f"Port has no blueprint {visible(story.blueprint)}"
     said = expected(story.changes)
+    late = refused(story)
+    behind = f"behind: a newer change is a dead letter ({_letters_of(late)})"
     if held.entity is None:
+        if late:
+            return f"Port holds no such entity; {behind}"
         gone = "as the log says" if said is None or said.is_delete else "though the log says it was written"
         return f"Port holds no such entity, {gone}"
     by = held.entity.get("updatedAt")
@@ -159,13 +171,26 @@ def _port_line(story: Story, held: Held | Unasked, rows: Sequence[ValueCompared]
     doomed = last_delete(story)
     if doomed is not None:
         return f"the log says deleted, Port still has it{since}: {_NOT_GONE[doomed.stage]}"
+    if late:
+        differ = f"{_number_differing(rows)} from that change"
+        written = compared_to_written(story, held)
+        return f"Port holds it{since}; {behind}: {differ}" + (
+            f", {_number_differing(written)} from what was written before" if written else ""
+        )
     if said is None:
         return f"Port holds it{since}; the log has no change of it that passed the writer"
     if said.is_delete:
         return f"Port holds it{since}; the last change of it that passed the writer is a delete"
+    return f"Port holds it{since}; {_number_differing(rows)}"
+
+
+def _number_differing(rows: Sequence[ValueCompared]) -> str:
     different = sum(one.verdict is Verdict.DIFFERS for one in rows)
-    values = {0: "no value differs", 1: "one value differs"}.get(different, f"{different} values differ")
-    return f"Port holds it{since}; {values}"
+    return {0: "no value differs", 1: "one value differs"}.get(different, f"{different} values differ")
+
+
+def _letters_of(late: Sequence[ChangeTold]) -> str:
+    return ", ".join(one.letter.address if one.letter else place_of(one.record) for one in late)
 
 
 def _verdict(one: ValueCompared) -> str:

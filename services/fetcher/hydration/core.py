@@ -357,8 +357,8 @@ class HydrationCore:
             object_id=object_id,
             failed_at=self._now(),
         )
-        await self._log.append([dead_letter_record(record, letter)])
-        self._letter_lines.say(letter)
+        (position,) = await self._log.append([dead_letter_record(record, letter)])
+        self._letter_lines.say(letter, position)
 
     async def _settle(self, batch: Batch) -> None:
         """Wait until the batch is settled, for a turn; then until its first record is, if it takes longer."""
