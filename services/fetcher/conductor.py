@@ -24,6 +24,7 @@ from services.fetcher.waves import plan_waves
 from shared.errors import ConfigurationError, FatalError, NotOwnerError, RetryableError
 from shared.groups import MAPPER_GROUP, WRITER_GROUP
 from shared.log.interface import TopicFilter, TopicPartition
+from shared.log.offsets import by_place
 from shared.sources import Source
 from shared.tasks import all_of
 
@@ -180,7 +181,7 @@ class Conductor:
         run.listings = {topic: KindResult(state=KindState.LISTING) for topic in run.kind_of}
         run.result.kinds = {kind: KindResult() for kind in run.kind_of.values()}
         await book.enter(RunState.MAPPING)
-        await self._barrier.remapped(mapping.version, _offsets(mapping.replay_to))
+        await self._barrier.remapped(mapping.version, by_place(mapping.replay_to))
         run.listings = {topic: KindResult(state=KindState.COMPLETE) for topic in run.kind_of}
         await book.enter(RunState.WRITING)
         await self._barrier.passed(WRITER_GROUP, await self._ends(ENTITIES.name.__eq__))
@@ -279,14 +280,6 @@ class Conductor:
 
     async def _ends(self, topics: TopicFilter) -> dict[TopicPartition, int]:
         return await self._log.end_offsets(await self._log.partitions(topics))
-
-
-def _offsets(by_topic: dict[str, dict[int, int]]) -> dict[TopicPartition, int]:
-    return {
-        TopicPartition(topic, partition): offset
-        for topic, offsets in by_topic.items()
-        for partition, offset in offsets.items()
-    }
 
 
 async def _first_of(

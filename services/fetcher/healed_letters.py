@@ -12,6 +12,7 @@ from shared.counted import number_of
 from shared.dead_letters import Resolution, resolution_record
 from shared.kept_letters import KeptLetter, read_letters
 from shared.log.interface import Log, Record, TopicPartition
+from shared.log.offsets import by_place
 from shared.topic_scan import scan
 
 _LOG = logging.getLogger(__name__)
@@ -82,11 +83,7 @@ async def _handled(log: Log, run: RunInHand, wanted: set[Subject | None]) -> set
     mapping = run.mapping
     ends: dict[TopicPartition, int] = {}
     if run.result.type == "replay" and mapping is not None:
-        ends = {
-            TopicPartition(topic, partition): end
-            for topic, offsets in mapping.replay_to.items()
-            for partition, end in offsets.items()
-        }
+        ends = by_place(mapping.replay_to)
         starts: dict[TopicPartition, int] = {}
         places = list(ends)
     else:

@@ -9,6 +9,7 @@ from schemas.topics import DLQ_PREFIX
 from services.fetcher.run_letters import OpenLetter
 from services.fetcher.waves import relating_entries, searching_entries
 from shared.log.interface import TopicPartition
+from shared.log.offsets import by_place
 from shared.sources import Source
 
 Offsets = dict[TopicPartition, int]
@@ -56,8 +57,4 @@ class RunInHand:
 
     def noted(self, topics: Sequence[str]) -> Offsets:
         """Return the end offsets of topics when the run began."""
-        return {
-            TopicPartition(topic, partition): end
-            for topic in topics
-            for partition, end in self.result.noted.get(topic, {}).items()
-        }
+        return by_place({topic: self.result.noted.get(topic, {}) for topic in topics})

@@ -8,6 +8,7 @@ from schemas.mapping import MappingInForce
 from services.mapper.reading import Readable, Unreadable
 from shared.core import Batch
 from shared.log.interface import Record, TopicPartition
+from shared.log.offsets import by_place
 from shared.progress import Progress
 
 
@@ -33,7 +34,7 @@ class Replaying:
         if not mapping.run_id:
             return cls(mapping.version)
         return cls(
-            mapping.version, mapping.run_id, _by_place(mapping.replay_to), _by_place(mapping.replay_from)
+            mapping.version, mapping.run_id, by_place(mapping.replay_to), by_place(mapping.replay_from)
         )
 
     def has(self, record: Record, one: Readable | Unreadable | None) -> bool:
@@ -72,11 +73,3 @@ class Replaying:
         # What an operator confirmed when the record was new is not confirmed again.
         own = {"origin": Origin.REPLAY, "runid": self.run_id, "confirmed": False}
         return replace(one, headers=one.headers.model_copy(update=own))
-
-
-def _by_place(offsets: Mapping[str, Mapping[int, int]]) -> dict[TopicPartition, int]:
-    return {
-        TopicPartition(topic, partition): offset
-        for topic, partitions in offsets.items()
-        for partition, offset in partitions.items()
-    }
