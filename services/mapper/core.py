@@ -182,6 +182,8 @@ class MapperCore:
             if self._replaying.has(record, one)
         }
         self._newest.forget(self._newest.places - batch.progress.keys())
+        if not replayed:
+            return set()
         ours = {
             place: self._replaying.starts.get(place, 0)
             for place in self._replaying.ends
