@@ -42,7 +42,7 @@ def run_in_hand(stack: Stack) -> Any:
 
 
 def test_a_run_survives_the_death_of_everybody_in_the_middle_of_it(
-    stack: Stack, own_kafka: KafkaServer
+    stack: Stack, own_kafka: KafkaServer, account: Account
 ) -> None:
     mapper, writer, fetcher = (stack.processes[f"{name}-1"] for name in ("mapper", "writer", "fetcher"))
     stack.wait_until_idle()
@@ -74,7 +74,8 @@ def test_a_run_survives_the_death_of_everybody_in_the_middle_of_it(
     writes = read_writes(stack.stage)
     # What a writer was about to commit when it died is written again, and nothing else.
     assert writes.versions - before.versions - len(users) <= len(users)
-    assert writes.deletes == {}
+    # Pytest may run this test after the others: what these have deleted may be gone.
+    assert writes.deletes.keys() <= account.deleted
 
 
 @pytest.mark.parametrize("away", ["Port", "broker"])
