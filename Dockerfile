@@ -11,7 +11,7 @@ COPY shared shared
 COPY services services
 COPY simulators simulators
 # Everything pagerport needs comes as a wheel: no compiler here, and none in what follows.
-RUN /opt/pagerport/bin/pip install --constraint constraints.txt '.[demo]' \
+RUN /opt/pagerport/bin/pip install --constraint constraints.txt '.[demo,otel]' \
     && /opt/pagerport/bin/pip uninstall --yes pip
 
 FROM build AS trimmed
@@ -25,6 +25,8 @@ USER 10001:10001
 WORKDIR /tmp
 EXPOSE 8000
 ENTRYPOINT ["pagerport"]
+# Where Ocean's image stood, no command is given: always on, or one sync with OCEAN__EVENT_LISTENER=ONCE.
+CMD ["run"]
 
 FROM base AS demo
 COPY --from=build /opt/pagerport /opt/pagerport

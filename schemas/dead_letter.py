@@ -35,7 +35,7 @@ class DeadLetter(BaseModel):
     topic: str
     partition: int
     offset: int
-    stage: Annotated[str, Field(description="`mapper` or `writer`.")]
+    stage: Annotated[str, Field(description="`fetcher`, `mapper` or `writer`.")]
     failures: Annotated[tuple[LetterFailure, ...], Field(min_length=1)]
     reader: Annotated[
         str,

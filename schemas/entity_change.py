@@ -68,7 +68,10 @@ class EntityChange(BaseModel):
     create_missing_related_entities: bool = True
     delete_dependents: bool = False
     reason: Annotated[
-        str, Field(description="Why a delete: `selector`, `object_deleted`, `previous` mapping, `absent`.")
+        str,
+        Field(
+            description="Why a delete: `selector`, `object_deleted`, `previous` mapping, `absent`, `webhook`."
+        ),
     ] = ""
     unless_updated_since: Annotated[
         AwareDatetime | None,

@@ -1,5 +1,6 @@
 """Defines the headers of every record: CloudEvents 1.0 attributes in Kafka's binary content mode."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from schemas.versions import SCHEMA_VERSION
 
 PREFIX: Final = "ce_"
+TRACEPARENT: Final = PREFIX + "traceparent"
 HeaderPair = tuple[str, bytes | None]
 
 
@@ -67,6 +69,14 @@ class RecordHeaders(BaseModel):
         ),
     ] = False
 
+    traceparent: Annotated[
+        str,
+        Field(
+            description="W3C trace context of the webhook that it comes of; empty: it is not traced. "
+            "Source: CloudEvents, Distributed Tracing extension."
+        ),
+    ] = ""
+
     def encode(self) -> tuple[tuple[str, bytes], ...]:
         """Return the headers as they travel, in a stable order."""
         pairs: list[tuple[str, bytes]] = [_CONTENT_TYPE]
@@ -95,12 +105,17 @@ class RecordHeaders(BaseModel):
                 raise ValueError(f"header {name!r} is null")
             attribute = name.removeprefix(PREFIX)
             text = value.decode("utf-8")
+            if name == TRACEPARENT and not _TRACEPARENT.fullmatch(text):
+                # Nothing that matters to the record: it is read as one that is not traced.
+                continue
             found[attribute] = (
                 tuple(part for part in text.split(",") if part) if attribute == "omitted" else text
             )
         return cls.model_validate(found)
 
 
+_TRACEPARENT: Final = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""Source: W3C Trace Context, version 00."""
 _CONTENT_TYPE: Final = ("content-type", b"application/json")
 _NAMES: Final = {name: PREFIX + name for name in RecordHeaders.model_fields}
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from shared.errors import ParameterError
-from shared.kinds import Form, Kind
+from shared.kind_model import Form, Kind
 from shared.paths import member_path
 from shared.query_values import MONTH, as_boolean, as_instant, as_text, as_texts, instant_text, months_from
 

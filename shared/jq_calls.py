@@ -36,6 +36,7 @@ SAME_INPUT: Final = frozenset(
         "range",
         "in",
         "ascii",
+        "add",
     ]
 )
 """Calls whose first argument has the call's own input."""

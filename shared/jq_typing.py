@@ -223,10 +223,14 @@ class _Follower:
             return results[0]
         if name == "limit" and len(results) == 2:
             return results[1]
+        if name == "add" and results:
+            return ANY
         return GIVES.get(name) or self._of_list(name, given)
 
     def _of_list(self, name: str, given: Shape) -> Shape:
         items = given.items if given.items is not None else ANY
+        if name == "reverse" and given.may_be("string"):
+            return ANY
         if name in KEEPS_LIST:
             return array_of(given.items)
         if name == "group_by":

@@ -68,19 +68,15 @@ async def read_letters(log: Log) -> list[KeptLetter]:
     return folding.letters()
 
 
-def fold(records: Iterable[Record]) -> list[KeptLetter]:
-    """Return the letters of records in offset order per partition; of a key the newest record counts."""
-    folding = Folding()
-    folding.take(records)
-    return folding.letters()
-
-
 _Key = tuple[TopicPartition, bytes | None, int]
 
 
 @dataclass(slots=True)
 class Folding:
-    """Letters of the records so far. Those without a key are letters of their own, which nobody can close."""
+    """Letters of the records so far; of a key the newest record counts.
+
+    Those without a key are letters of their own, which nobody can close.
+    """
 
     _letters: dict[_Key, KeptLetter] = field(default_factory=dict)
 

@@ -23,11 +23,12 @@ CHATTY_LOGGERS: Final = (
     "httpcore",
     "httpx",
     "kafka",
+    "opentelemetry",
     "uvicorn.access",
     "uvicorn.error",
 )
 """Loggers of libraries that tell of every healthy step; from them only warnings pass."""
-REPEATING_LOGGERS: Final = ("aiokafka", "uvicorn")
+REPEATING_LOGGERS: Final = ("aiokafka", "opentelemetry", "uvicorn")
 """Loggers of libraries that write dozens of lines a second while their server is away, or as often as a
 stranger sends nonsense."""
 _OWN_ATTRIBUTES: Final = frozenset(

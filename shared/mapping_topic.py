@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-import orjson
 from pydantic import ValidationError
 
 from schemas.complete_listing import CompleteListing
@@ -14,7 +13,7 @@ from schemas.headers import Origin, RecordHeaders
 from schemas.mapping import MappingInForce
 from schemas.standing import Standing
 from schemas.topics import MAPPING
-from schemas.versions import SCHEMA_VERSION
+from schemas.versions import SCHEMA_VERSION, version_of
 from shared.installations import foreign, held_line
 from shared.left_out import say_left_out
 from shared.log.interface import NewRecord, Record
@@ -87,7 +86,7 @@ class MappingRecords:
 
     def _take_version(self, record: Record) -> None:
         value = record.value or b""
-        if (schema_version := _schema_version(value)) > SCHEMA_VERSION:
+        if (schema_version := version_of(value)) > SCHEMA_VERSION:
             self.is_spoiled = False
             self.newer = (
                 f"{record.topic}/{record.partition} offset {record.offset} has a mapping of schema version "
@@ -108,16 +107,6 @@ class MappingRecords:
             self.listings.pop(topic, None)
         else:
             self.listings[topic] = CompleteListing.model_validate_json(value)
-
-
-def _schema_version(value: bytes) -> int:
-    """Return the schema version of a value that may be anything; 0: it has none."""
-    try:
-        found = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return 0
-    version = found.get("schema_version") if isinstance(found, dict) else None
-    return version if type(version) is int else 0
 
 
 def mapping_record(mapping: MappingInForce, *, identifier: str, made_at: datetime) -> NewRecord:

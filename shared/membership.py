@@ -12,7 +12,8 @@ class Membership:
         owned: Partitions it holds; none is fine for a member that stands by.
         is_joined: Whether it has a place in the group now.
         left_at_s: When it last had none: since then it is away, if it is.
-        polled_at_s: When the log last answered a read, also with nothing; None: never.
+        polled_at_s: When the log last answered a read, also with nothing, or the batch that it brought was
+            done with; None: never.
         is_handling: Whether a batch is in hand: then nothing is read.
         held: Why it holds; empty: it does not.
     """

@@ -9,12 +9,14 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from typing import Any, Final, Literal, TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Literal
 
 from shared.batch_commits import Done, plan_commits
 from shared.core import Batch, Core
 from shared.errors import ConfigurationError, FatalError, LostError, NotOwnerError, RetryableError
+from shared.http.backoff import Backoff
+from shared.interruptible import Interruptible
 from shared.log.interface import (
     Assignment,
     Clock,
@@ -32,10 +34,10 @@ from shared.progress import Progress
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 FIRST_BACKOFF_S: Final = 0.1
 LONGEST_BACKOFF_S: Final = 30.0
+FAILURES_TOLD: Final = 10
+"""Failures in a row, unexpected ones, from which on readiness tells of them: after almost a minute."""
 HOLD_INTERVAL_S: Final = 60.0
 """How often an always-on process tries again what was refused for good."""
 
@@ -93,9 +95,8 @@ class Consumer:
         self._core = core
         self._max_records = max_records
         self._poll_wait_s = poll_wait_s
-        self._longest_backoff_s = longest_backoff_s
+        self._backoff = Backoff(base_s=FIRST_BACKOFF_S, cap_s=longest_backoff_s, jitter=jitter)
         self._sleep = sleep
-        self._jitter = jitter
         self._on_fatal = on_fatal
         self._mapping_version = mapping_version
         self._replay_from = replay_from
@@ -112,10 +113,13 @@ class Consumer:
         self._idle = asyncio.Lock()
         self._leaving = asyncio.Event()
         self._is_stopping = False
-        self._waiting: asyncio.Task[Any] | None = None
+        self._waits = Interruptible()
         self._handling: asyncio.Task[Any] | None = None
-        self._backoff_s = 0.0
+        # Turns one after another in which nothing was done.
+        self._failures = 0
         self._held = ""
+        # Whether the core has raised for the batch that was handed to it last: it will come again.
+        self._has_failed_batch = False
         self._clock = clock
         self._is_joined = False
         self._left_at_s = clock()
@@ -153,7 +157,7 @@ class Consumer:
         """Let `run` end after the batch in hand, which gives up what it waits for."""
         self._is_stopping = True
         self._leaving.set()
-        self._interrupt()
+        self._waits.interrupt()
 
     async def run(self) -> None:
         """Consume until `stop`, then leave the group.
@@ -175,7 +179,7 @@ class Consumer:
         self._positions_changed()
         async with self._idle:
             self._forget(partitions)
-            self._held = ""
+            self._held, self._has_failed_batch = "", False
             self._is_joined, self._left_at_s = False, self._clock()
 
     async def on_assigned(self, partitions: frozenset[TopicPartition]) -> None:
@@ -244,34 +248,12 @@ class Consumer:
 
     def _positions_changed(self) -> None:
         self._epoch += 1
-        self._interrupt()
-
-    def _interrupt(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-
-    async def _interruptible(self, wait: Coroutine[Any, Any, T]) -> T | None:
-        """Return the result of a wait, or None when a rebalance, a rewind or `stop` cuts it short."""
-        task = asyncio.ensure_future(wait)
-        self._waiting = task
-        try:
-            await asyncio.wait((task,))
-        finally:
-            self._waiting = None
-            if not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-        return None if task.cancelled() else task.result()
+        self._waits.interrupt()
 
     async def _turn(self) -> None:
-        """Read and handle one batch, or wait; whatever fails is tried again."""
+        """Take one step; whatever fails is tried again."""
         try:
-            if not self._is_loaded:
-                await self._load()
-            elif not self._positions:
-                await self._interruptible(asyncio.Event().wait())
-            else:
-                await self._read_and_handle()
+            await self._step()
         except NotOwnerError as error:
             logger.info("%s: %s; the new owner redoes the batch", self._group, error)
             if self._assignment is not None:
@@ -295,9 +277,22 @@ class Consumer:
             # Something inside the core was cancelled, not we: an error of the batch like any other.
             logger.exception("%s: batch cancelled from inside; it is read again", self._group)
             await self._back_off()
-        except Exception:
+        except Exception as error:
             logger.exception("%s: batch failed; it is read again", self._group)
+            times = self._failures + 1
+            if times >= FAILURES_TOLD:
+                kind = type(error).__name__
+                self._held = f"a batch has failed {times} times in a row ({kind}); the log lines tell more"
             await self._back_off()
+
+    async def _step(self) -> None:
+        """Take over partitions that came, or read and handle a batch, or wait where there are none."""
+        if not self._is_loaded:
+            await self._load()
+        elif not self._positions:
+            await self._waits.wait(asyncio.Event().wait())
+        else:
+            await self._read_and_handle()
 
     async def _load(self) -> None:
         """Take over what the group has committed for the partitions that came."""
@@ -316,7 +311,7 @@ class Consumer:
             raise NotOwnerError(f"group {self._group} is not joined")
         epoch = self._epoch
         try:
-            records = await self._interruptible(
+            records = await self._waits.wait(
                 self._assignment.read(
                     self._positions.offsets(), max_records=self._max_records, wait_s=self._poll_wait_s
                 )
@@ -328,24 +323,28 @@ class Consumer:
             return
         self._polled_at_s = self._clock()
         if not records:
+            if not self._has_failed_batch:
+                # What refused us was the log, and it has answered.
+                self._held = ""
             return
         async with self._idle:
             if epoch != self._epoch or self._is_stopping:
                 return  # Rebalanced or rewound meanwhile: these records are not the next ones.
             has_progressed = await self._handle(records)
         if has_progressed:
-            self._backoff_s = 0.0
+            self._failures = 0
         else:
             await self._back_off()
 
     async def _handle(self, records: Sequence[Record]) -> bool:
         """Work off one batch and commit what is done; False: nothing is."""
-        self._handling = asyncio.current_task()
+        self._handling, self._has_failed_batch = asyncio.current_task(), True
         try:
             outcomes = await self._core.handle(Batch(records, self._leaving, self._positions.progress()))
         finally:
-            self._handling = None
-        self._held = ""
+            # Nothing was read meanwhile, so the log's silence begins now.
+            self._handling, self._polled_at_s = None, self._clock()
+        self._held, self._has_failed_batch = "", False
         done = plan_commits(records, outcomes, self._positions.progress())
         if not done:
             return False
@@ -376,13 +375,12 @@ class Consumer:
             await self._seek(lost)
 
     async def _back_off(self, retry_after_s: float | None = None) -> None:
-        self._backoff_s = min(self._longest_backoff_s, self._backoff_s * 2 or FIRST_BACKOFF_S)
-        jittered_s = self._backoff_s * (0.5 + 0.5 * self._jitter())
-        await self._pause(jittered_s if retry_after_s is None else retry_after_s)
+        self._failures += 1
+        await self._pause(self._backoff.delay_s(self._failures) if retry_after_s is None else retry_after_s)
 
     async def _pause(self, delay_s: float) -> None:
         if not self._is_stopping:
-            await self._interruptible(self._nap(delay_s))
+            await self._waits.wait(self._nap(delay_s))
 
     async def _nap(self, delay_s: float) -> None:
         # The sleep is made inside the task: one that is cancelled before it begins leaves nothing unawaited.

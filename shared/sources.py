@@ -12,7 +12,8 @@ from schemas.topics import raw_topic
 from shared.enrichment import DEFAULT_MONTHS, NO_ENRICHMENT, Enrichment, read_enrichment, unite_enrichments
 from shared.entry_parameters import ALL_HISTORY, BOUNDS, EntryParameters, read_entry
 from shared.errors import ConfigurationError, ParameterError
-from shared.kinds import Form, Kind, kind_named
+from shared.kind_model import Form, Kind
+from shared.kinds import kind_named
 from shared.local_filters import LOCAL_PARAMETERS
 from shared.query_values import instant_text
 

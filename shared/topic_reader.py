@@ -1,13 +1,9 @@
 """Reads a topic of one partition from its start on, as nobody's group member."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from shared.log.interface import Log, OffsetOutOfRangeError, Record, TopicPartition
-
-RECORDS_PER_READ: Final = 500
-PATIENCE_S: Final = 5.0
-"""Longest wait for a record that must be there: a broker needs a round trip, a file none."""
+from shared.topic_scan import PATIENCE_S, RECORDS_PER_READ
 
 
 class TopicReader:

@@ -39,6 +39,7 @@ __all__ = [
     "add_process_arguments",
     "json_answer",
     "refusal",
+    "rows_wanted",
     "serve",
     "url_line",
 ]
@@ -75,6 +76,18 @@ def refusal(error: ValueError) -> Response:
     else:
         problems = [str(error)]
     return json_answer({"errors": problems}, 422)
+
+
+def rows_wanted(request: Request) -> int | None:
+    """Return how many of the last rows a request asks for; None: it does not say.
+
+    Raises:
+        ValueError: `last` is no such number.
+    """
+    last = request.query_params.get("last")
+    if last is not None and not (last.isascii() and last.isdigit()):
+        raise ValueError(f"last: {last!r} is no number of rows")
+    return None if last is None else int(last)
 
 
 class Controlled(Generic[ActionT]):
@@ -194,8 +207,11 @@ class Controlled(Generic[ActionT]):
             if request.method == "DELETE":
                 self.log.clear()
                 return Response(status_code=204)
-            last = request.query_params.get("last")
-            return json_answer({"requests": self.log.describe_requests(int(last) if last else None)})
+            try:
+                last = rows_wanted(request)
+            except ValueError as error:
+                return refusal(error)
+            return json_answer({"requests": self.log.describe_requests(last)})
 
         async def counters(_: Request) -> Response:
             return json_answer(self.log.describe_counters())

@@ -52,6 +52,7 @@ PATTERNS = (
         "^$",
         "\\*+",
     ),
+    *("(ab|cb?)", "x?(?:ca|b+a*b|c)?b", "(a[bc]|\\w-b)?c", "(?:bb|bc|ab*c)"),
 )
 OPERATORS = ("+", "-", "*", "/", "==", "!=", "<", "<=", ">", ">=", "and", "or", "//", ",")
 WITH_TEXT = ("join", "split", "startswith", "endswith", "ltrimstr", "rtrimstr", "contains", "has")
@@ -281,6 +282,14 @@ def _of_others() -> Iterator[str]:
     )
     yield from (
         "[label $a | 1, break $a, 2]",
+        "[label $a | 1, (2, break $a)?, 3]",
+        "[label $a | (label $b | 1, try break $a)?, 2]",
+        "[label $a | [break $a] + ({} | .b.c), .a[0].b]",
+        '[label $a | [break $a] + ("a" | .b)]',
+        '[label $a | map(break $a)? + ("a" | .b)]',
+        '[label $a | (reduce (break $a) as $x (0; .)) == ("a" | .b)]',
+        '[limit(0; "a" | .b)]?',
+        "[limit(0; .a.b), 1]?",
         "first(empty)",
         "[first(range(3))]",
         "(1, null) // 2",

@@ -13,6 +13,8 @@ class Expressions:
 
     def __init__(self, random: Random) -> None:
         self._random = random
+        self._bound: tuple[str, ...] = ()
+        """What names something that is bound where the next leaf stands: `$v`, `break $l`."""
 
     def text(self) -> str:
         return self._expression(self._random.choice((0, 1, 1, 2, 2, 3)))
@@ -29,6 +31,8 @@ class Expressions:
     def _leaf(self) -> str:
         random = self._random
         choice = random.random()
+        if self._bound and choice < 0.25:
+            return self._choose(*self._bound)
         if choice < 0.6:
             return self._path()
         if choice < 0.7:
@@ -98,7 +102,11 @@ class Expressions:
         return f'"x\\({self._expression(depth)}) é\\n\\({self._leaf()})"'
 
     def optional(self, depth: int) -> str:
-        return self._choose(f"({self._expression(depth)})?", f"try {self._path()}", f"[{self._path()}?]")
+        inner = self._expression(depth)
+        return self._choose(
+            *(f"({inner})?", f"try {self._path()}", f"[{self._path()}?]", f"[{inner}]?", f"try ({inner})"),
+            *(f"[({inner})?, 7]", f"[limit({self._choose('0', '1')}; {inner})]?", f"({inner})? // 7"),
+        )
 
     def stepped(self, depth: int) -> str:
         if self._random.random() < 0.2:
@@ -201,6 +209,19 @@ class Expressions:
             f"[label $a | ({source}, (label $a | {body}, break $a), break $a)?]",
         )
 
+    def within(self, depth: int) -> str:
+        """A variable or a label that is named anywhere in what follows, also where its name is not bound."""
+        before, source = self._bound, self._operand(depth)
+        self._bound += (self._choose("$v", "break $l", "break $l", "break $m"),)
+        body, other = self._operand(depth), self._operand(depth)
+        self._bound = before
+        return self._choose(
+            f"[label $m | label $l | {source} as $v | {body}, {other}]",
+            f"[label $m | [{source} as $v | label $l | {body}], {other}]",
+            f"label $m | {source} as $v | [label $l | {body}, {other}], 7",
+            f"[label $m | (label $l | ({body}, 7)?, {source})?, 8]",
+        )
+
     def left_to_libjq(self, depth: int) -> str:
         """A form that only libjq runs, with paths in it, so that it shows what is handed to it."""
         inner, leaf = self._expression(depth), self._path()
@@ -244,6 +265,7 @@ _FORMS: tuple[Callable[[Expressions, int], str], ...] = (
     Expressions.optional,
     Expressions.stepped,
     Expressions.bound,
+    Expressions.within,
     Expressions.function,
     Expressions.function,
     Expressions.function,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from schemas.command import Command, CommandType
 from schemas.run import RunResult, RunState
 from services.cli.answerable import require_mapped, require_readers
+from services.cli.early_end import INTERRUPTED
 from services.cli.layout import output_console
 from services.cli.open_log import name_of, open_own_log
 from services.cli.presence import PATIENCE_S, Absence, fetcher_runs, nobody, say_nobody
@@ -21,13 +22,13 @@ from shared.commands_topic import give_command
 from shared.errors import FatalError
 from shared.log.interface import Log
 from shared.runs_topic import RunRecords
+from shared.visible import visible
 
 if TYPE_CHECKING:
     from shared.settings import Settings
 
 ASKED_BY: Final = "command line"
 POLL_S: Final = 0.5
-INTERRUPTED: Final = 130
 EXIT_CODES: Final = {
     RunState.COMPLETED: 0,
     RunState.COMPLETED_WITH_FAILURES: 1,
@@ -137,8 +138,8 @@ def _show(run: RunResult, wanted: Ask) -> None:
         print(run_document(run), flush=True)
     else:
         print_report(output_console(), run)
-    if run.error:
-        print(f"error: {run.error}", file=sys.stderr)
+    for line in run.error.splitlines():
+        print(f"error: {visible(line)}", file=sys.stderr)
 
 
 def run_until_done(settings: "Settings", wanted: Ask) -> int:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
 from services.cli.log_option import LOG
 from services.cli.start import start
 
 WAIT = typer.Option("--wait", help="Show the run that answers it, and end with its exit code.")
-AS_JSON = typer.Option("--json", help="One JSON document on stdout.")
 
 
 def register(app: typer.Typer) -> None:

@@ -47,13 +47,16 @@ def run_demo() -> int:
         settings = load_settings(None)
         configure_logs(level=settings.log.level, json_lines=False, secrets=settings.secrets)
         with as_file(files("simulators") / "demo_mapping.yaml") as mapping:
-            console.print("\n[bold]1. pagerport sync[/]: everything in PagerDuty goes to Port.")
-            code = asyncio.run(SyncScreen(settings, as_json=False, keep=False).run(mapping, None))
-            console.print("\n[bold]2. The same again[/]: nothing has changed, so nothing is written.")
-            code = code or asyncio.run(SyncScreen(settings, as_json=False, keep=False).run(mapping, None))
+            for step in (
+                "1. pagerport sync[/]: everything in PagerDuty goes to Port.",
+                "2. The same again[/]: nothing has changed, so nothing is written.",
+            ):
+                console.print(f"\n[bold]{step}")
+                if code := asyncio.run(SyncScreen(settings, as_json=False, keep=False).run(mapping, None)):
+                    return code
         console.print("\n[bold]3. Some of what Port holds now[/]")
         _print_entities(console, port)
-    return code
+    return 0
 
 
 @contextmanager
@@ -72,7 +75,7 @@ def _simulator(module: str, *arguments: str) -> Iterator[str]:
 
 
 def _point_settings_at(pagerduty: str, port: str) -> None:
-    """Replace all settings of this process: a demo never touches a real account."""
+    """Replace all settings of this process: a demo never touches a real account, nor leaves this machine."""
     for name in [name for name in os.environ if name.upper().startswith("OCEAN__")]:
         del os.environ[name]
     os.environ |= {
@@ -83,6 +86,8 @@ def _point_settings_at(pagerduty: str, port: str) -> None:
         "OCEAN__PORT__CLIENT_ID": CLIENT_ID,
         "OCEAN__PORT__CLIENT_SECRET": CLIENT_SECRET,
         "OCEAN__LOG__LEVEL": "warning",
+        # No proxy knows these addresses. In lower case it goes before whatever else is set.
+        "no_proxy": "*",
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
 from services.cli.log_option import LOG
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from services.cli.letters import Wanted
     from shared.kept_letters import KeptLetter
 
-AS_JSON = typer.Option("--json", help="One JSON document on stdout.")
 REASON = typer.Option(help="Only letters with this reason.", show_default=False)
 KIND = typer.Option(help="Only letters of this kind.", show_default=False)
 BLUEPRINT = typer.Option(help="Only letters about entities of this blueprint.", show_default=False)

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from services.cli.early_end import INTERRUPTED, say_interrupted
+from services.cli.streams import drop_output, take_every_text
 from shared.errors import PagerportError
 from shared.logs import configure_logs, current_redactor
 from shared.visible import visible
@@ -35,11 +36,15 @@ class Guard:
         self._arguments = arguments
 
     def __enter__(self) -> Self:
-        """Give a process without stdout or stderr (`>&-`) some: else its files and sockets would get them."""
+        """Give a process without stdout or stderr (`>&-`) some: else its files and sockets would get them.
+
+        What is printed meanwhile never fails for the encoding of stdout.
+        """
         if sys.stdout is None:
             sys.stdout = Path(os.devnull).open("w", encoding="utf-8")
         if sys.stderr is None:
             sys.stderr = Path(os.devnull).open("w", encoding="utf-8")
+        take_every_text()
         return self
 
     def __exit__(
@@ -63,6 +68,9 @@ class Guard:
                 code = self._unwritten(error)
             case _:
                 code = self._unexpected(error)
+        if _flush() is not None:
+            # What it ends with is said already; else the interpreter's last flush would end it with 120.
+            drop_output()
         raise SystemExit(code) from None
 
     def _interrupted(self) -> int:
@@ -96,13 +104,6 @@ def error_lines(error: Exception) -> list[str]:
 def say_error(error: PagerportError) -> None:
     """Say on stderr what is wrong."""
     _say(str(error) or type(error).__name__)
-
-
-def drop_output() -> None:
-    """Point stdout at nothing, so that neither we nor the interpreter's last flush fail on it again."""
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, sys.stdout.fileno())
-    os.close(nothing)
 
 
 def _say(message: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
 from services.cli.log_option import LOG
 
 
@@ -22,7 +23,7 @@ def explain(
     *,
     log: Annotated[Path | None, LOG] = None,
     without_port: Annotated[bool, typer.Option("--without-port", help="Do not ask Port.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Explain one entity: the object it is made of, its changes and letters, and what Port holds.
 

@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("kinds")(list_kinds)
 
 
-def list_kinds(
-    *, as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False
-) -> None:
+def list_kinds(*, as_json: Annotated[bool, AS_JSON] = False) -> None:
     """List all kinds that a mapping may name: path, what `apiQueryParams` takes, what `include` adds."""
     from services.cli.layout import Column, Sheet, output_console, print_sheet
     from shared.kinds import KINDS

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
 from services.cli.log_option import LOG
 from services.cli.start import start
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from services.cli.overview import Overview
     from services.cli.overview_letters import LettersState
     from shared.settings import Settings
-
-AS_JSON = typer.Option("--json", help="One JSON document on stdout.")
 
 
 def register(app: typer.Typer) -> None:

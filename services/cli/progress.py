@@ -155,7 +155,7 @@ class ProgressDisplay:
         done = sum(kind.writer.values()) if self._is_dry_run else written(kind)
         return [
             Text(name, style=_STATE_STYLES.get(kind.state, "")),
-            _bar(kind),
+            _bar(kind, ascii_only=self._console.options.ascii_only),
             str(kind.fetched),
             "?" if kind.announced is None else str(kind.announced),
             str(kind.mapper.get(Count.MAPPED, 0)),
@@ -167,8 +167,9 @@ class ProgressDisplay:
         ]
 
 
-def _bar(kind: KindResult) -> Text:
+def _bar(kind: KindResult, *, ascii_only: bool) -> Text:
     """Return how much of a kind has been read; of a number that nobody says, nothing is shown as done."""
     share = min(kind.fetched / kind.announced, 1.0) if kind.announced else float(kind.announced == 0)
     done = int(share * BAR_COLUMNS)
-    return Text.assemble(("━" * done, "green"), ("━" * (BAR_COLUMNS - done), "dim"))
+    read, left = ("=", "-") if ascii_only else ("━", "━")
+    return Text.assemble((read * done, "green"), (left * (BAR_COLUMNS - done), "dim"))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
 from services.cli.log_option import LOG
 
 
@@ -20,7 +21,7 @@ def refresh(
     object_id: Annotated[str, typer.Argument(help="Id of the object, e.g. `PGJL5Q1`.")],
     *,
     log: Annotated[Path | None, LOG] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Ask PagerDuty for one object now, and bring its entities up to date."""
     from services.cli.refreshing import request_refresh

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
 from services.cli.log_option import LOG
+from shared.visible import visible
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +23,7 @@ def release(
         str, typer.Option(help="Only deletes of entities of this blueprint.", show_default=False)
     ] = "",
     log: Annotated[Path | None, LOG] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Release live deletes that are held because there were too many at once.
 
@@ -35,6 +37,7 @@ def release(
         return
     for name, number in held.items():
         deletes = "delete is" if number == 1 else "deletes are"
-        print(f"{name}: {number} {deletes} released; what is gone in PagerDuty is deleted, the rest stays")
+        says = "released; what is gone in PagerDuty is deleted, the rest stays"
+        print(f"{visible(name)}: {number} {deletes} {says}")
     if not held:
         print("no delete is held" + (f" of {blueprint}" if blueprint else ""))

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from schemas.command import Command, CommandType
 from services.cli.answerable import require_readers
+from services.cli.asking import ASKED_BY
 from services.cli.open_log import open_own_log
 from services.cli.presence import say_nobody
 from services.cli.start import start
 from shared.commands_topic import give_command
 from shared.kept_letters import read_letters
 from shared.refresh_requests import held_deletes
-
-ASKED_BY = "command line"
 
 
 async def release_held(file: Path | None, blueprint: str) -> dict[str, int]:

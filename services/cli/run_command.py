@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.early_end import INTERRUPTED
 from services.cli.mapping_option import MAPPING
 from services.cli.start import start
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from shared.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-INTERRUPTED = 130
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +31,7 @@ def _run(
 ) -> None:
     """Keep Port up to date until stopped: live changes, schedule, commands; no Kafka needed."""
     from shared.settings.choices import EventListenerType
-    from shared.settings.model import MappingSettings
+    from shared.settings.parts import MappingSettings
 
     settings = start("pagerduty", "port")
     if settings.event_listener.type is EventListenerType.ONCE:

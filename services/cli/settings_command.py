@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("settings")(show_settings)
 
 
-def show_settings(
-    *, as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False
-) -> None:
+def show_settings(*, as_json: Annotated[bool, AS_JSON] = False) -> None:
     """Show all settings: value, default, where it was set. Secrets are masked."""
     from dataclasses import asdict
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
 from services.cli.log_option import LOG
 from services.cli.start import start
 
@@ -26,7 +27,7 @@ def sweep(
         typer.Option("--dry-run", help="Has to be given, so that nobody takes this for what deletes."),
     ] = False,
     log: Annotated[Path | None, LOG] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Show which entities look gone after the last resync of everything, and what would become of each.
 

@@ -14,6 +14,7 @@ from services.cli.early_end import INTERRUPTED, failure_document
 from services.cli.ending import error_lines
 from services.cli.mapping_option import MAPPING
 from services.cli.start import start
+from services.cli.streams import print_if_read
 from shared.errors import ConfigurationError, PagerportError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _sync(
         _check_kinds(kind or [])
     except PagerportError as error:
         if json:
-            print(failure_document("failed", error_lines(error)))
+            print_if_read(failure_document("failed", error_lines(error)))
         raise
     sync_once(settings, mapping, kind or None, as_json=json, keep=keep, dry_run=dry_run)
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from schemas.run import RunResult, RunState
 from services.cli.early_end import INTERRUPTED, NOTHING_READ, failure_document
-from services.cli.ending import drop_output, error_lines
+from services.cli.ending import error_lines
 from services.cli.layout import output_console
 from services.cli.progress import ProgressDisplay
 from services.cli.report import print_report
 from services.cli.run_document import run_document
+from services.cli.streams import drop_output, print_if_read
 from services.fetcher.mapping_authority import mapping_of_file
 from services.standalone.sync import Sync, run_sync
 from shared.errors import ConfigurationError
@@ -129,7 +130,7 @@ class SyncScreen:
     def _say_failure(self, state: RunState, lines: Sequence[str]) -> None:
         self.has_spoken = True
         if self._as_json:
-            print(failure_document(state, lines), flush=True)
+            print_if_read(failure_document(state, lines))
 
     def _report(self, result: RunResult) -> None:
         self.has_spoken = True

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-JSON = typer.Option("--json", help="One JSON document on stdout.")
+from services.cli.json_option import AS_JSON
+
 MAPPING = typer.Option(
     "--mapping",
     "-m",
@@ -26,7 +27,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(topics, name="topics")
 
 
-def list_topics(*, as_json: Annotated[bool, JSON] = False) -> None:
+def list_topics(*, as_json: Annotated[bool, AS_JSON] = False) -> None:
     """List all topics: partitions, key, value, who writes and reads them, how they forget."""
     from dataclasses import asdict
 
@@ -61,7 +62,7 @@ def list_topics(*, as_json: Annotated[bool, JSON] = False) -> None:
 
 
 def create_topics(
-    *, mapping: Annotated[Path | None, MAPPING] = None, as_json: Annotated[bool, JSON] = False
+    *, mapping: Annotated[Path | None, MAPPING] = None, as_json: Annotated[bool, AS_JSON] = False
 ) -> None:
     """Create the topics that are missing on Kafka; those that exist stay as they are.
 
@@ -83,7 +84,7 @@ def create_topics(
 
 
 def check_topics(
-    *, mapping: Annotated[Path | None, MAPPING] = None, as_json: Annotated[bool, JSON] = False
+    *, mapping: Annotated[Path | None, MAPPING] = None, as_json: Annotated[bool, AS_JSON] = False
 ) -> None:
     """Compare the topics on Kafka with the registry: partitions, cleanup, retention, largest message.
 

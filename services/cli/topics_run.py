@@ -5,13 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from schemas.topics import COMMANDS, ENTITIES, MAPPING, RUNS, WEBHOOKS, dlq_topic
+from services.cli.open_log import SERVICE
 from shared.log.kafka_opening import open_kafka_log
 from shared.log.kafka_topics import Difference, Mismatch
 from shared.mapping_file import load_mapping, require_sound
 from shared.settings import Settings
 from shared.sources import plan_sources
-
-SERVICE = "cli"
 
 
 def topics_of(raw_topics: Sequence[str]) -> list[str]:

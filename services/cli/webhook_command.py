@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
+from shared.visible import visible
+
 if TYPE_CHECKING:
     from services.fetcher.subscription.found import Found
 
@@ -15,7 +18,6 @@ URL = typer.Option(
     help="Public address of the gateway; without a path, the gateway's is added. Default: OCEAN__BASE_URL.",
 )
 SCOPE = typer.Option("--scope", help="account, service/<id> or team/<id>. Default: OCEAN__WEBHOOK__SCOPE.")
-AS_JSON = typer.Option("--json", help="One JSON document on stdout.")
 FAILED = 1
 
 
@@ -86,7 +88,7 @@ def create_webhook(
     looked = asyncio.run(mend(settings, wanted_or_refuse(settings, url, scope)))
     kept = ", ".join(looked.kept)
     for line in looked.done or (f"nothing to do: {kept} is as it should be" if kept else "nothing to do",):
-        print(line)
+        print(visible(line))
     if show_secret:
         for subscription_id, secret in looked.made.items():
             print(f"signing secret of {subscription_id}: {secret.get_secret_value()}")
@@ -108,7 +110,7 @@ def check_webhook(
     settings = start("pagerduty")
     lines, trouble, kept = asyncio.run(check(settings, wanted_or_refuse(settings, url, scope)))
     for line in lines:
-        print(line)
+        print(visible(line))
     if ping:
         asyncio.run(send_pings(settings, kept))
         print(f"sent a test event by {', '.join(kept) or 'no subscription'}")
@@ -130,7 +132,7 @@ def delete_webhook(
     settings = start("pagerduty")
     doomed = asyncio.run(choose_doomed(settings, subscription_id))
     for one in doomed:
-        print(f"{one.subscription_id} delivers to {one.shown_url}")
+        print(visible(f"{one.subscription_id} delivers to {one.shown_url}"))
     if not doomed:
         print("there is none that pagerport made")
     elif not yes and not sys.stdin.isatty():
@@ -148,6 +150,6 @@ def _state(one: "Found") -> str:
 
 def _complain(trouble: tuple[str, ...]) -> None:
     for line in trouble:
-        typer.echo(f"error: {line}", err=True)
+        typer.echo(f"error: {visible(line)}", err=True)
     if trouble:
         raise typer.Exit(FAILED)

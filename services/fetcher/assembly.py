@@ -44,6 +44,7 @@ from shared.refresh_requests import release_requests
 from shared.service.metrics import ServiceMetrics
 from shared.service.readiness import Check, RemoteWatch
 from shared.service.running import Running
+from shared.service.tracing import Tracing
 from shared.settings import Settings
 from shared.webhook_address import live_changes
 
@@ -59,10 +60,17 @@ class FetcherAssembly:
         pagerduty: Asks PagerDuty.
         port: Is asked for the mapping, for blueprints and for what we own.
         waits: Knows which third party is waited for.
+        tracing: Hears of the events that are hydrated.
     """
 
     def __init__(
-        self, log: Log, settings: Settings, pagerduty: PagerDutyClient, port: PortClient, waits: WaitLedger
+        self,
+        log: Log,
+        settings: Settings,
+        pagerduty: PagerDutyClient,
+        port: PortClient,
+        waits: WaitLedger,
+        tracing: Tracing,
     ) -> None:
         self._log = log
         self._settings = settings
@@ -70,6 +78,7 @@ class FetcherAssembly:
         self._pagerduty = pagerduty
         self._port = port
         self._waits = waits
+        self._tracing = tracing
         self.hydration: HydrationCore | None = None
         self.subscription: SubscriptionWatch | None = None
         self.service = FetcherService(self._parts())
@@ -182,7 +191,7 @@ class FetcherAssembly:
         self.hydration = HydrationCore(
             self._log, hydrator, mapping=mapping, waits=self._waits, now=_now, concurrency=concurrency
         )
-        return self.hydration
+        return self._tracing.traced(self.hydration)
 
     def _subscription(self) -> SubscriptionWatch | None:
         return subscription_watch(self._settings, self._pagerduty, self.service.catch_up, asyncio.sleep)
@@ -245,14 +254,15 @@ async def open_fetcher(log: Log, settings: Settings, metrics: ServiceMetrics) ->
     async with AsyncExitStack() as stack:
         pagerduty = await stack.enter_async_context(open_pagerduty(settings, waits))
         port = await stack.enter_async_context(open_port(settings, waits))
-        assembly = FetcherAssembly(log, settings, pagerduty, port, waits)
+        assembly = FetcherAssembly(log, settings, pagerduty, port, waits, metrics.tracing)
         logger.info(live_changes(settings))
         metrics.watch_waits(waits)
         metrics.watch_requests(assembly.requests)
         show(metrics, assembly.service, assembly.hydration, assembly.healing)
-        service = await stack.enter_async_context(assembly.service)
         if assembly.hydration is not None:
+            # Behind the consumer, which may hand it another batch until then.
             stack.push_async_callback(assembly.hydration.close)
+        service = await stack.enter_async_context(assembly.service)
         tasks = [
             asyncio.create_task(assembly.healing.run(), name="healing dead letters"),
             asyncio.create_task(service.while_leading(assembly.integration.run), name="integration in Port"),

@@ -196,7 +196,7 @@ class RateBudget:
 
 
 class LiveBudget:
-    """The view of a budget that live requests have: see `shared.pagerduty.client.Budget`.
+    """The view of a budget that live requests have: see `shared.pagerduty.interface.Budget`.
 
     Args:
         whole: The budget of the token.

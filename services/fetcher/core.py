@@ -1,20 +1,20 @@
 """Takes commands and webhook events: the fetcher's core, by whose assignment a replica leads."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final
 
-import orjson
-
 from schemas.command import Command
 from schemas.dead_letter import DeadLetter, LetterFailure
 from schemas.outcome import Reason
 from schemas.topics import COMMANDS, WEBHOOKS
-from schemas.versions import SCHEMA_VERSION
+from schemas.versions import SCHEMA_VERSION, version_of
 from shared.commands_topic import read_command
 from shared.core import Batch, Core
 from shared.dead_letters import dead_letter_record
+from shared.errors import FatalError
 from shared.installations import foreign, held_line
 from shared.log.interface import Log, Record, Subscription
 from shared.outcome import DONE, Outcome
@@ -31,6 +31,10 @@ False: not yet, it is to be handed in again.
 """
 
 
+async def _read_nothing() -> None:
+    """Do nothing: nobody else leads."""
+
+
 class FetcherCore:
     """See `shared.core.Core`. Nothing here waits longer than a second: `stop` must be read at once.
 
@@ -41,6 +45,7 @@ class FetcherCore:
         identifier: The installation.
         hydration: Takes the records of `pagerduty.webhooks`, and gives them back within a second too; None:
             they wait.
+        catch_up: Reads what another replica may have put in force while it led.
     """
 
     def __init__(
@@ -51,6 +56,7 @@ class FetcherCore:
         now: Callable[[], datetime],
         identifier: str,
         hydration: Core | None = None,
+        catch_up: Callable[[], Awaitable[object]] = _read_nothing,
     ) -> None:
         self._log = log
         self._on_command = on_command
@@ -58,11 +64,15 @@ class FetcherCore:
         self._hydration = hydration
         self._identifier = identifier
         self._held = ""
+        self._leaving: asyncio.Event | None = None
+        self._catch_up = catch_up
+        self._caught_up_for: asyncio.Event | None = None
 
     @property
     def held(self) -> str:
-        """Return why no command is carried out (readiness); empty: they are."""
-        return self._held
+        """Return why no command is carried out (readiness); empty: they are, or are another's work now."""
+        has_left = self._leaving is not None and self._leaving.is_set()
+        return "" if has_left else self._held
 
     async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
         """Carry out commands in their order, hydrate what the events name.
@@ -70,6 +80,7 @@ class FetcherCore:
         None is the outcome of a command that is not carried out yet, of one that a newer release gave, and of
         what follows them.
         """
+        self._leaving = batch.leaving
         commands = [record for record in batch.records if record.topic == COMMANDS.name]
         events = [record for record in batch.records if record.topic != COMMANDS.name]
         outcomes: dict[int, Outcome | None] = {}
@@ -77,10 +88,21 @@ class FetcherCore:
         for record in commands:
             is_stuck = is_stuck or not await self._carry_out(record)
             outcomes[id(record)] = None if is_stuck else DONE
-        if events and self._hydration is not None:
+        if events and self._hydration is not None and await self._is_current(batch.leaving):
             hydrated = await self._hydration.handle(Batch(events, batch.leaving, batch.progress))
             outcomes.update((id(record), outcome) for record, outcome in zip(events, hydrated, strict=True))
         return [outcomes.get(id(record)) for record in batch.records]
+
+    async def _is_current(self, leaving: asyncio.Event) -> bool:
+        """Return whether events can be hydrated by what is in force in this assignment."""
+        if leaving is not self._caught_up_for:
+            try:
+                await self._catch_up()
+            except FatalError:
+                # The runs hold for the same reason and say it; commands are carried out all the same.
+                return False
+            self._caught_up_for = leaving
+        return True
 
     async def _carry_out(self, record: Record) -> bool:
         if line := self._why_held(record):
@@ -109,20 +131,10 @@ class FetcherCore:
         other = foreign(record.headers, self._identifier)
         if other is not None:
             return held_line(record, other, self._identifier)
-        version = _schema_version(record)
+        version = version_of(record.value)
         if version <= SCHEMA_VERSION:
             return ""
         return (
             f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version {version} "
             "is newer than this release; upgrade the fetcher"
         )
-
-
-def _schema_version(record: Record) -> int:
-    """Return the schema version of a value that may be anything; 0: it has none."""
-    try:
-        value = orjson.loads(record.value or b"")
-    except orjson.JSONDecodeError:
-        return 0
-    version = value.get("schema_version") if isinstance(value, dict) else None
-    return version if type(version) is int else 0

@@ -57,7 +57,7 @@ class HeldLetters:
         """Close what can be closed by now and return how many letters that is.
 
         Raises:
-            RetryableError: Port fails for now; what was read is read again.
+            RetryableError: Port or the log fails for now; what was read is read again.
             FatalError: Port refuses us or cannot be reached.
         """
         # Before the letters: what the writer has done until now has left its letters by then.
@@ -68,13 +68,13 @@ class HeldLetters:
             self._changes_at, self._cut_at = {}, {}
             await self._read_letters()
         done = await self._done(ends) if self._held else []
-        self._changes_at = ends
         if done:
             resolved_at = self._now()
             await self._log.append(
                 [resolution_record(one, Resolution.HEALED, resolved_at=resolved_at) for one in done]
             )
             _LOG.info("%d held deletes have nothing left to do: their letters are closed", len(done))
+        self._changes_at = ends
         return len(done)
 
     async def _written(self) -> dict[TopicPartition, int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from shared.log.interface import Sleep
@@ -15,6 +16,10 @@ class Leadership:
     Args:
         holds: Whether this process is the active fetcher now.
         sleep: Waits between two looks.
+
+    Attributes:
+        since: When this process had its leadership back; None: it never lost it. What was asked for before
+            may be older than what another one has published meanwhile.
     """
 
     def __init__(self, holds: Callable[[], bool], *, sleep: Sleep = asyncio.sleep) -> None:
@@ -22,6 +27,7 @@ class Leadership:
         self._sleep = sleep
         self._is_paused = False
         self._is_given_up = False
+        self.since: datetime | None = None
 
     @property
     def is_given_up(self) -> bool:
@@ -41,9 +47,10 @@ class Leadership:
         """Keep the gate closed, also when this process leads again: somebody else may have gone on."""
         self._is_paused = True
 
-    def go_on(self) -> None:
+    def go_on(self, at: datetime) -> None:
         """Open the gate again: nobody has taken the run over."""
         self._is_paused = False
+        self.since = at
 
     def give_up(self) -> None:
         """Leave the run as it is, for the next leader."""

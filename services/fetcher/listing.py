@@ -7,7 +7,10 @@ from schemas.headers import Origin
 from schemas.outcome import Reason
 from schemas.run import KindResult, KindState
 from services.fetcher.enrichment.interface import Enricher
-from services.fetcher.list_reader import Fetched, ListingEndedError, ListReader, Publish, Stamp
+from services.fetcher.leadership import Leadership, undisputed
+from services.fetcher.list_reader import ListReader
+from services.fetcher.page_fetching import Fetched, ListingEndedError, PageFetcher
+from services.fetcher.page_intake import PageIntake, Publish, Stamp
 from services.fetcher.page_room import PageRoom
 from services.fetcher.pages import Query
 from services.fetcher.raw_publisher import BeginFlight
@@ -44,6 +47,7 @@ async def list_source(
     room: PageRoom | None = None,
     enricher: Enricher | None = None,
     begin_flight: BeginFlight | None = None,
+    leadership: Leadership | None = None,
 ) -> KindResult:
     """Read a source and publish each of its objects once.
 
@@ -63,34 +67,39 @@ async def list_source(
         room: Bounds the bytes of the pages of all listings that share it; None: one of its own.
         enricher: Adds to objects before they are published; None: they are published as listed.
         begin_flight: Hears of each request before it is sent; None: nobody needs to.
+        leadership: Leave to publish; None: nobody else leads.
 
     Raises:
         FatalError: PagerDuty refuses the token, or gives nothing at all.
         NotOwnerError: This replica does not lead any more.
     """
-    singles = enricher is not None and enricher.asks_per_object
-
-    def make_reader(on_page: Callable[[], None]) -> ListReader:
-        return ListReader(
-            kind_named(source.kind),
-            client=client,
-            publish=publish,
-            stamp=Stamp(topic=source.topic, origin=origin, run_id=run_id, identifier=identifier),
-            now=now,
-            on_page=on_page,
-            concurrency=min(concurrency, PAGES_OF_SINGLES) if singles else concurrency,
-            room=room or PageRoom(),
-            enricher=enricher,
-            begin_flight=begin_flight,
-        )
-
-    listing = _Listing(source, on_progress, make_reader, enricher)
+    kind, singles = kind_named(source.kind), enricher is not None and enricher.asks_per_object
+    pages = PageFetcher(kind, client=client, now=now, begin_flight=begin_flight)
+    intake = PageIntake(
+        kind,
+        pages=pages,
+        publish=publish,
+        stamp=Stamp(topic=source.topic, origin=origin, run_id=run_id, identifier=identifier),
+        now=now,
+        on_page=lambda: listing.tell(),
+        leadership=leadership or undisputed(),
+        enricher=enricher,
+    )
+    reader = ListReader(
+        kind,
+        pages=pages,
+        intake=intake,
+        concurrency=min(concurrency, PAGES_OF_SINGLES) if singles else concurrency,
+        room=room or PageRoom(),
+    )
+    listing = _Listing(source, on_progress, reader, pages, intake, enricher)
     try:
         await listing.read()
     except ListingEndedError as ended:
         return listing.result(ended.state, ended.reason)
     finally:
-        listing.reader.close()
+        pages.close()
+        intake.close()
     return listing.final()
 
 
@@ -101,10 +110,15 @@ class _Listing:
         self,
         source: Source,
         on_progress: Callable[[KindResult], None],
-        make_reader: Callable[[Callable[[], None]], ListReader],
+        reader: ListReader,
+        pages: PageFetcher,
+        intake: PageIntake,
         enricher: Enricher | None,
     ) -> None:
         self._source = source
+        self._reader = reader
+        self._pages = pages
+        self._intake = intake
         self._enricher = enricher
         self._kind = kind_named(source.kind)
         self._on_progress = on_progress
@@ -112,7 +126,6 @@ class _Listing:
         self._tallies: list[Tally] = []
         self._totals: dict[tuple[Query, Span], int | None] = {}
         self._shortcomings: list[str] = []
-        self.reader = make_reader(self.tell)
 
     def tell(self) -> None:
         """Tell how it stands."""
@@ -147,18 +160,18 @@ class _Listing:
         if query is None:
             return
         everything = (*query, ALL)
-        first = await self.reader.first(everything)
+        first = await self._reader.first(everything)
         if can_be_halved(first.page.total):
-            self.reader.forget(first)
+            self._pages.forget(first)
             await self._read_history(query, until + OVERLAP)
             return
         self._announce(first.page.total)
-        self._judge(await self.reader.read(everything, first))
+        self._judge(await self._reader.read(everything, first))
 
     async def _oldest_at(self, query: Query) -> datetime | None:
         """Return when the oldest object was made; the query sorts by that. None: there is none."""
-        fetched = await self.reader.fetch((*query, ALL, ("limit", "1"), ("offset", "0")))
-        self.reader.forget(fetched)
+        fetched = await self._pages.fetch((*query, ALL, ("limit", "1"), ("offset", "0")))
+        self._pages.forget(fetched)
         if not fetched.page.rows:
             return None
         row = fetched.page.rows[0]
@@ -177,7 +190,7 @@ class _Listing:
         await self._read_part(query, span, first, doublings=0)
 
     async def _first(self, query: Query, span: Span | None) -> Fetched:
-        return await self.reader.first(query if span is None else (*query, *span.query))
+        return await self._reader.first(query if span is None else (*query, *span.query))
 
     async def _read_part(self, query: Query, span: Span | None, first: Fetched, *, doublings: int) -> None:
         total = first.page.total
@@ -188,9 +201,9 @@ class _Listing:
                 halves = bisect_span(span)
         if halves is None or span is None or total is None:
             whole = query if span is None else (*query, *span.query)
-            self._judge(await self.reader.read(whole, first))
+            self._judge(await self._reader.read(whole, first))
             return
-        self.reader.forget(first)
+        self._pages.forget(first)
         totals = await self._count(query, halves)
         held = sum(one or 0 for one in totals)
         if held < total:
@@ -206,7 +219,7 @@ class _Listing:
         return [
             self._totals[query, half]
             if (query, half) in self._totals
-            else await self.reader.count((*query, *half.query))
+            else await self._reader.count((*query, *half.query))
             for half in halves
         ]
 
@@ -222,7 +235,7 @@ class _Listing:
     def final(self) -> KindResult:
         """Return the result of a listing that came to its end."""
         reasons = list(dict.fromkeys(self._shortcomings))
-        lost = self.reader.failures_by_reason
+        lost = self._intake.failures_by_reason
         if number := lost.get(Reason.TOO_LARGE):
             reasons.append(f"{number_of(number, 'object')} too large for a record, left out")
         if number := lost.get(Reason.UNREADABLE):
@@ -230,7 +243,7 @@ class _Listing:
         state = KindState.INCOMPLETE if reasons else KindState.COMPLETE
         result = self.result(state, "; ".join(reasons))
         result.announced = self._total()
-        result.ids_digest = self.reader.ids_digest
+        result.ids_digest = self._intake.ids_digest
         return result
 
     def _total(self) -> int | None:
@@ -239,9 +252,9 @@ class _Listing:
             return None
         if len(self._tallies) == 1:
             return self._tallies[0].after
-        lost = self.reader.failures_by_reason
+        lost = self._intake.failures_by_reason
         left_out = lost.get(Reason.TOO_LARGE, 0) + lost.get(Reason.UNREADABLE, 0)
-        found = self.reader.fetched + self.reader.superseded
+        found = self._intake.fetched + self._intake.superseded
         return found + left_out + sum(tally.missing for tally in self._tallies)
 
     def result(self, state: KindState, reason: str) -> KindResult:
@@ -250,18 +263,18 @@ class _Listing:
             state=state,
             reason=reason,
             announced=self._announced,
-            fetched=self.reader.fetched,
-            superseded=self.reader.superseded,
-            duplicates=self.reader.duplicates,
-            requests=self.reader.requests + (self._enricher.requests if self._enricher else 0),
+            fetched=self._intake.fetched,
+            superseded=self._intake.superseded,
+            duplicates=self._intake.duplicates,
+            requests=self._pages.requests + (self._enricher.requests if self._enricher else 0),
             warnings=self._warnings(),
-            failures_by_reason=dict(self.reader.failures_by_reason),
-            failures=list(self.reader.failures),
+            failures_by_reason=dict(self._intake.failures_by_reason),
+            failures=list(self._intake.failures),
         )
 
     def _warnings(self) -> list[str]:
         warnings = self._enricher.warnings() if self._enricher else []
-        if self.reader.is_absent:
+        if self._pages.is_absent:
             warnings.append(f"the account has no {self._kind.name}: GET {self._kind.path} answers 404")
         return warnings
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from services.fetcher.default_resources import DEFAULT_MAPPING
 from services.fetcher.mapping_authority import GetIntegration, mapping_of_file, mapping_without_file
 from shared.errors import ConfigurationError, PagerportError
 from shared.mapping_file import LoadedMapping, require_sound
@@ -15,6 +16,10 @@ logger = logging.getLogger(__name__)
 
 FILE_INTERVAL: Final = timedelta(seconds=5)
 """A file is looked at this often: that asks nobody for anything."""
+
+NO_MORE: Final = (
+    "Port holds no mapping any more; put one there on the integration's page, or set OCEAN__MAPPING__FILE"
+)
 
 LoadMapping = Callable[[], Awaitable[LoadedMapping]]
 """Reads the mapping and checks it.
@@ -77,7 +82,12 @@ class MappingPoll:
     @property
     def due_at(self) -> datetime | None:
         """Return when it is looked at next; None: it never was."""
-        return None if self._looked_at is None else self._looked_at + self._interval
+        # A look that lies ahead was taken before the clock was set back.
+        return None if self._looked_at is None else min(self._looked_at, self._now()) + self._interval
+
+    def forget(self) -> None:
+        """Look again as if for the first time."""
+        self._newest = self._looked_at = None
 
     def stand_in(self, loaded: LoadedMapping) -> None:
         """Take the mapping in force for the user's, as long as that could not be read."""
@@ -87,11 +97,16 @@ class MappingPoll:
     async def look(self) -> None:
         """Read the mapping if it is due."""
         async with self._looking:
-            if self.due_at is not None and self._now() < self.due_at:
+            now = self._now()
+            if self._looked_at is not None and self._looked_at <= now < self._looked_at + self._interval:
                 return
-            self._looked_at = self._now()
+            self._looked_at = now
             try:
-                self._take(await self._load())
+                loaded = await self._load()
+                if self._newest is not None and loaded.name == DEFAULT_MAPPING != self._newest.name:
+                    # To go by it could be to have deleted what the one before has made, for a wrong answer.
+                    raise ConfigurationError(NO_MORE)
+                self._take(loaded)
             except PagerportError as error:
                 self._refuse(error)
 

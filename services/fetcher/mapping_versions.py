@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
+from pydantic import ValidationError
 
 from schemas.complete_listing import CompleteListing
 from schemas.mapping import MappingFile, MappingInForce
@@ -199,8 +200,12 @@ def is_replay_due(current: MappingInForce, runs: Sequence[RunResult]) -> bool:
 
 
 def _topics(version: Mapping[str, Any]) -> set[str]:
-    """Return the raw topics that a version of the past reads."""
-    return set(_known_digests(MappingFile.model_validate(version["config"])))
+    """Return the raw topics that a version of the past reads; none, where this release cannot read it."""
+    try:
+        config = MappingFile.model_validate(version["config"])
+    except ValidationError:
+        return set()
+    return set(_known_digests(config))
 
 
 def _plain(config: MappingFile) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Asks PagerDuty for one object as the listing of its source would have brought it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
@@ -9,9 +9,11 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from services.fetcher.pages import Page, Query, classic_query, cursor_query, read_page
-from shared.kinds import ROW_CAP, Kind, Paging, kind_named
+from shared.kind_model import ROW_CAP, Kind, Paging
+from shared.kinds import kind_named
 from shared.local_filters import LOCAL_PARAMETERS
-from shared.pagerduty.client import Answer, PagerDutyClient
+from shared.pagerduty.client import PagerDutyClient
+from shared.pagerduty.interface import Answer
 from shared.pagerduty.verdicts import Verdict
 from shared.sources import Source
 
@@ -129,30 +131,41 @@ def asks_only_pagerduty(source: Source) -> Query:
     )
 
 
-async def would_list(client: PagerDutyClient, source: Source, object_id: str, row: Mapping[str, Any]) -> bool:
-    """Return whether the listing of a source would bring an object that is there; False also if unclear.
+async def would_list(client: PagerDutyClient, source: Source, found: Found) -> Found:
+    """Return what becomes of an object that is there when the listing of a source is asked for it, too.
+
+    Args:
+        client: Asks PagerDuty.
+        source: The source.
+        found: The object.
+
+    Returns:
+        The same where the listing would bring it; else OUTSIDE, or GIVEN_UP.
 
     Raises:
         FatalError: PagerDuty refuses the token, or gives nothing at all.
     """
-    filters = asks_only_pagerduty(source)
+    filters, row = asks_only_pagerduty(source), found.row
     if not filters:
-        return True
+        return found
     kind = kind_named(source.kind)
+    object_id, outside = kind.identify(row), replace(found, presence=Presence.OUTSIDE)
     if kind.name == "services" and _BY_NAME not in dict(filters) and isinstance(row.get(_BY_NAME), str):
         filters = (*filters, (_BY_NAME, row[_BY_NAME]))
     offset, cursor = 0, None
     for _ in range(PAGES_SEARCHED):
         answer = await client.get(kind.path, (*filters, *_paging(kind, offset, cursor)), kind.headers)
+        if answer.verdict is Verdict.GIVEN_UP:
+            return replace(found, presence=Presence.GIVEN_UP, detail=answer.detail)
         page = _page_of(kind, answer)
         if page is None:
-            return False
+            return outside
         if any(kind.identify(one) == object_id for one in page.rows):
-            return True
+            return found
         offset, cursor = offset + len(page.rows), page.cursor
         if not page.rows or not (page.more or cursor) or offset >= ROW_CAP:
-            return False
-    return False
+            return outside
+    return outside
 
 
 def _paging(kind: Kind, offset: int, cursor: str | None) -> Query:

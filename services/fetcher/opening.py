@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from services.fetcher.budget import RateBudget
 from shared.http.client import build_client, tls_context
 from shared.http.waits import WaitLedger
-from shared.pagerduty.client import PagerDutyClient, Patience
+from shared.pagerduty.client import PagerDutyClient
+from shared.pagerduty.interface import Patience
 from shared.port.opening import agent_of
 from shared.settings import Settings
 

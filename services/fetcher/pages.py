@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared.kinds import ROW_CAP, Kind, Paging
+from shared.kind_model import ROW_CAP, Kind, Paging
 
 Query = tuple[tuple[str, str], ...]
+_CURSORS = {Paging.CURSOR: "next_cursor", Paging.BEFORE_AFTER: "after"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ def read_page(kind: Kind, body: Mapping[str, Any]) -> Page:
     The echoes of `limit` and `offset` are not looked at: they have been null (PagerDuty/pdpyras, issue 61).
 
     Raises:
-        ValueError: There are no rows under the kind's key.
+        ValueError: There are no rows under the kind's key, or a cursor of another shape.
     """
     if kind.wrapper not in body:
         raise ValueError(
@@ -45,13 +46,34 @@ def read_page(kind: Kind, body: Mapping[str, Any]) -> Page:
         found = "null" if rows is None else f"a {type(rows).__name__}"
         raise ValueError(f"{kind.wrapper!r} in the answer is {found}, no list")  # noqa: TRY004 - foreign JSON
     total = body.get("total")
-    cursor = body.get("next_cursor") if kind.paging is Paging.CURSOR else body.get("after")
     return Page(
         rows=rows,
-        more=body.get("more") is True,
+        more=_says_more(kind, body.get("more"), len(rows)),
         total=total if isinstance(total, int) and not isinstance(total, bool) else None,
-        cursor=cursor if isinstance(cursor, str) and cursor else None,
+        cursor=_read_cursor(kind, body),
     )
+
+
+def _says_more(kind: Kind, more: object, rows: int) -> bool:
+    """Return whether there is more; a full page of a list that does not say may have another behind it."""
+    if more is None and kind.paging is Paging.CLASSIC:
+        return rows >= (kind.page_limit or ROW_CAP)
+    return more is True
+
+
+def _read_cursor(kind: Kind, body: Mapping[str, Any]) -> str | None:
+    """Return the cursor of the next page; None: there is none.
+
+    Raises:
+        ValueError: It is neither text nor null, so that nobody knows where the list goes on.
+    """
+    if kind.paging not in _CURSORS:
+        return None
+    name = _CURSORS[kind.paging]
+    cursor = body.get(name)
+    if cursor is not None and not isinstance(cursor, str):
+        raise ValueError(f"{name!r} in the answer is a {type(cursor).__name__}, no text")
+    return cursor or None
 
 
 def classic_query(kind: Kind, offset: int, *, count: bool) -> Query:

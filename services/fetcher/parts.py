@@ -1,6 +1,7 @@
 """Holds what the fetcher as a service is made of: the log, the third parties, the user's wishes."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from services.fetcher.run_reader import RunReader
 from services.fetcher.sweep.interface import Sweep
 from shared.core import Core
 from shared.http.waits import WaitLedger
-from shared.log.interface import Log, Sleep
+from shared.log.interface import Clock, Log, Sleep
 from shared.pagerduty.client import PagerDutyClient
 
 MakeHydration = Callable[[RawPublisher, Callable[[], MappingInForce | None]], Core]
@@ -55,6 +56,7 @@ class FetcherParts:
         on_close: Completes a run's result before it is written; must not block.
         poll_s: Seconds between two looks at the stages.
         publish_every_s: Seconds between two states of a run in `pagerport.runs`.
+        clock: Monotonic seconds.
         sleep: Waits for seconds.
     """
 
@@ -80,4 +82,5 @@ class FetcherParts:
     on_close: Callable[[RunResult], None] = lambda _: None
     poll_s: float = 1.0
     publish_every_s: float = 2.0
+    clock: Clock = time.monotonic
     sleep: Sleep = asyncio.sleep

@@ -1,8 +1,9 @@
 """Proves with one cheap request that PagerDuty is there and takes the token, before anything is written."""
 
 from shared.errors import FatalError
-from shared.pagerduty.client import CHEAPEST_PATH, URL_SETTING, PagerDutyClient
+from shared.pagerduty.client import CHEAPEST_PATH, PagerDutyClient
 from shared.pagerduty.verdicts import Verdict
+from shared.pagerduty.wording import URL_SETTING
 
 
 async def check_access(client: PagerDutyClient) -> None:

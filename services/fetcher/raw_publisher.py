@@ -76,22 +76,26 @@ class RawPublisher:
         finally:
             self._newest.end(token)
 
-    async def publish(self, records: Sequence[NewRecord]) -> int:
+    async def publish(self, records: Sequence[NewRecord], since: datetime | None = None) -> int:
         """Publish records that are not superseded, and return how many those are.
 
         An object that was asked for alone is published within its `single` block.
 
         Args:
             records: Raw records of one topic; each says in `observedat` when it was asked for.
+            since: When this replica had its leadership back; None: it never lost it.
 
         Raises:
-            NotOwnerError: This replica does not lead (any more); nothing is published.
+            NotOwnerError: This replica does not lead (any more), or did not all the time since a record was
+                asked for, so that another one may have published a newer version; nothing is published.
         """
         if not records:
             return 0
         # What is noted must have been written, and what is written must be noted before anything else is.
         async with self._locks.setdefault(records[0].topic, asyncio.Lock()):
             stamped = [(record, (record.topic, record.key or b""), _asked_at(record)) for record in records]
+            if since is not None and any(asked_at < since for _, _, asked_at in stamped):
+                raise NotOwnerError("it was asked for before another replica may have led; it is read again")
             fresh = [one for one in stamped if self._newest.admits(one[1], one[2])]
             if not self._leads():
                 raise NotOwnerError("this replica does not lead any more; the next leader reads it again")

@@ -48,6 +48,7 @@ def build_raw_records(
     omitted: Mapping[str, tuple[str, ...]] = NOTHING_OMITTED,
     operation: Operation = Operation.UPSERT,
     confirmed: bool = False,
+    traceparent: str = "",
 ) -> RawRecords:
     """Return a record per row that can be one; the headers of a page differ in id and subject only.
 
@@ -63,6 +64,7 @@ def build_raw_records(
         omitted: Id of those objects that lack enrichment keys to these keys.
         operation: Delete: the objects are gone, the rows are the best that is known of them.
         confirmed: Whether an operator has released what comes of it: see `RecordHeaders`.
+        traceparent: Of the webhook that it comes of: see `RecordHeaders`.
     """
     stamp = HeaderStamp(
         RecordHeaders(
@@ -77,6 +79,7 @@ def build_raw_records(
             observedat=observed_at,
             operation=operation,
             confirmed=confirmed,
+            traceparent=traceparent,
         )
     )
     unique = f"@{run_id or origin}.{observed_at.timestamp():.6f}"

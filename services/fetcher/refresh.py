@@ -7,9 +7,9 @@ from datetime import datetime
 
 from schemas.headers import Origin
 from services.fetcher.enrichment.interface import Enricher
-from services.fetcher.list_reader import Publish
 from services.fetcher.newest_wins import Key
 from services.fetcher.one_object import Presence, ask_for_object, keys_of, single_query, would_list
+from services.fetcher.page_intake import Publish
 from services.fetcher.raw_records import build_raw_records
 from services.fetcher.sweep.interface import Existence
 from shared.pagerduty.client import PagerDutyClient
@@ -86,14 +86,14 @@ async def ask_and_publish(
     """
     with hold(keys_of([source], object_id)):
         found = await ask_for_object(client, source.kind, object_id, single_query(source))
+        if found.presence is Presence.THERE:
+            found = await would_list(client, source, found)
         if found.presence is Presence.ABSENT:
             return Existence.GONE
         if found.presence is Presence.GIVEN_UP:
             logger.warning("nobody knows of %s %s: %s", source.kind, object_id, found.detail)
             return Existence.GIVEN_UP
         if found.presence is not Presence.THERE or found.asked_at is None:
-            return Existence.UNCLEAR
-        if not await would_list(client, source, object_id, found.row):
             return Existence.UNCLEAR
         omitted = await enricher.enrich([(object_id, found.row)]) if enricher else {}
         built = build_raw_records(

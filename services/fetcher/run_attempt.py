@@ -167,6 +167,7 @@ class Attempt:
             ),
             now=parts.now,
             leadership=self._leadership,
+            clock=parts.clock,
             sleep=parts.sleep,
         )
         return Conductor(

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +25,7 @@ from services.fetcher.stage_counts import Stages, read_stages
 from services.fetcher.unmet import settle_counts
 from shared.errors import FatalError
 from shared.http.waits import WaitLedger
-from shared.log.interface import Log, Sleep
+from shared.log.interface import Clock, Log, Sleep
 from shared.runs_topic import run_record
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class Surroundings:
         watch: How runs are watched.
         now: Aware UTC.
         leadership: Leave to publish.
+        clock: Monotonic seconds.
         sleep: Waits between looks.
     """
 
@@ -76,6 +78,7 @@ class Surroundings:
     watch: Watch
     now: Callable[[], datetime]
     leadership: Leadership
+    clock: Clock = time.monotonic
     sleep: Sleep = asyncio.sleep
 
 
@@ -93,7 +96,7 @@ class RunBook:
         self._watch = around.watch
         self._is_closing = False
         self._moved: tuple[int, ...] = ()
-        self._moved_at_s = around.now().timestamp()
+        self._moved_at_s = around.clock()
 
     async def enter(self, state: RunState) -> None:
         """Tell which step the run is at; waits for the leave to."""
@@ -107,7 +110,7 @@ class RunBook:
         Raises:
             FatalError: Nothing has moved for the stall timeout.
         """
-        published_s = self._now_s()
+        published_s = self._around.clock()
         while True:
             await self._around.sleep(self._watch.poll_s)
             stages = await self._stages()
@@ -116,8 +119,9 @@ class RunBook:
             self._apply(stages)
             self._watch.on_snapshot(self._run.result)
             self._check_moving()
-            if self._now_s() - published_s >= self._watch.publish_every_s and self._around.leadership.holds():
-                published_s = self._now_s()
+            is_due = self._around.clock() - published_s >= self._watch.publish_every_s
+            if is_due and self._around.leadership.holds():
+                published_s = self._around.clock()
                 await self._publish()
 
     async def judge(self) -> None:
@@ -181,7 +185,7 @@ class RunBook:
             await self._publish()
 
     def _check_moving(self) -> None:
-        if self._now_s() - self._moved_at_s > self._watch.stall_timeout_s:
+        if self._around.clock() - self._moved_at_s > self._watch.stall_timeout_s:
             cause = self._around.waits.waiting_for() or f"the {self._run.result.state} stage"
             raise FatalError(
                 f"no progress for {self._watch.stall_timeout_s:.0f} s while waiting for {cause}; "
@@ -206,11 +210,8 @@ class RunBook:
         fetched = sum(kind.fetched for kind in result.kinds.values())
         moved = (stages.mapper.at, stages.writer.at, fetched, self._around.successes())
         if moved != self._moved:
-            self._moved, self._moved_at_s = moved, self._now_s()
+            self._moved, self._moved_at_s = moved, self._around.clock()
 
     async def _publish(self) -> None:
         record = run_record(self._run.result, identifier=self._around.identifier, made_at=self._around.now())
         await self._around.log.append([record])
-
-    def _now_s(self) -> float:
-        return self._around.now().timestamp()

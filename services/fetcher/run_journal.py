@@ -1,7 +1,8 @@
 """Writes what is asked for into `pagerport.runs`, so that the next leader finds it there."""
 
+import asyncio
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime
 
 from schemas.run import RunResult, RunState
@@ -18,6 +19,9 @@ class RunJournal:
         log: The log.
         identifier: The installation.
         now: Aware UTC.
+
+    Attributes:
+        changing: Held while runs that wait are changed: of two who read the same state the last would win.
     """
 
     def __init__(self, log: Log, identifier: str, now: Callable[[], datetime]) -> None:
@@ -25,6 +29,7 @@ class RunJournal:
         self._identifier = identifier
         self._now = now
         self._records = RunRecords(log)
+        self.changing = asyncio.Lock()
 
     @property
     def runs(self) -> list[RunResult]:
@@ -41,23 +46,29 @@ class RunJournal:
         await self._records.catch_up()
         return self._records.runs
 
-    async def ask(self, request: RunRequest, *, begun: Collection[str] = ()) -> RunResult | None:
+    async def ask(
+        self, request: RunRequest, *, in_hand: Callable[[], RunResult | None] = lambda: None
+    ) -> RunResult | None:
         """Have a request answered by a run, and return it when that is acknowledged.
 
         Args:
             request: The request.
-            begun: Runs that it can join no more.
+            in_hand: Tells the run that it can join no more, though it may be published as waiting.
 
         Returns:
             The run; None: the command was answered before.
         """
-        runs = await self.catch_up()
-        newest = max((run.run_id for run in runs), default="")
-        run_id = new_run_id(self._now(), secrets.token_hex(2), newest)
-        run = request_run(runs, request, run_id=run_id, at=self._now(), begun=begun)
-        if run is not None:
-            await self.write(run)
-        return run
+        async with self.changing:
+            runs = await self.catch_up()
+            newest = max((run.run_id for run in runs), default="")
+            run_id = new_run_id(self._now(), secrets.token_hex(2), newest)
+            begun = in_hand()
+            run = request_run(
+                runs, request, run_id=run_id, at=self._now(), begun=() if begun is None else (begun.run_id,)
+            )
+            if run is not None:
+                await self.write(run)
+            return run
 
     async def interrupt(self, run: RunResult) -> None:
         """End a run that nobody works on now."""

@@ -155,7 +155,10 @@ class RunKeeper:
                     task.cancel()
                     await asyncio.gather(task, return_exceptions=True)
             error = None if task.cancelled() else task.exception()
-            if leadership.is_given_up or isinstance(error, NotOwnerError):
+            if leadership.is_given_up:
+                self._run = None
+            elif isinstance(error, NotOwnerError):
+                logger.info("the attempt ends, the next one is the leader's: %s", error)
                 self._run = None
             elif isinstance(error, FatalError | RetryableError):
                 await self._keep(run, error)
@@ -171,7 +174,7 @@ class RunKeeper:
                 leadership.pause()
                 away_s += LOOK_S
             elif away_s and await self._is_still_ours(run):
-                leadership.go_on()
+                leadership.go_on(self._parts.now())
                 away_s = 0.0
             elif away_s:
                 away_s = AWAY_S

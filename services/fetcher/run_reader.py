@@ -85,6 +85,7 @@ class RunReader:
             room=self._room,
             enricher=self._enrichment.of(source),
             begin_flight=self._publisher.begin_page,
+            leadership=self._leadership,
         )
 
     async def relist(self, source: Source) -> KindResult:
@@ -121,7 +122,7 @@ class RunReader:
 
     async def _publish(self, records: Sequence[NewRecord]) -> int:
         await self._leadership.gate()
-        return await self._publisher.publish(records)
+        return await self._publisher.publish(records, self._leadership.since)
 
 
 async def _publish_nothing(records: Sequence[NewRecord]) -> int:

@@ -9,8 +9,9 @@ from schemas.run import RunResult, RunState
 
 RUNS_KEPT: Final = 200
 """Runs that ended, kept for `pagerport runs`; older ones are forgotten."""
-_STEP: Final = timedelta(milliseconds=1)
-_TIME: Final = "%Y%m%dT%H%M%S.%fZ"
+_SECOND: Final = timedelta(seconds=1)
+_TO_SECONDS: Final = "%Y%m%dT%H%M%S"
+_TIME: Final = f"{_TO_SECONDS}.%fZ"
 
 RunType = Literal["resync", "replay"]
 
@@ -104,7 +105,7 @@ def next_due(runs: Sequence[RunResult], interval: timedelta | None, at: datetime
     whole = [run for run in runs if run.type == "resync" and run.is_whole]
     if interval is None or any(not run.ended for run in whole):
         return None
-    return max((run.started_at for run in whole), default=at - interval) + interval
+    return _last_start(whole, interval, at) + interval
 
 
 def next_due_of_kind(
@@ -121,7 +122,16 @@ def next_due_of_kind(
     its = [run for run in runs if run.type == "resync" and (run.is_whole or kind in run.only_kinds)]
     if any(not run.ended for run in its):
         return None
-    return max((run.started_at for run in its), default=at - interval) + interval
+    return _last_start(its, interval, at) + interval
+
+
+def _last_start(runs: Sequence[RunResult], interval: timedelta, at: datetime) -> datetime:
+    """Return when the last of some runs began; where none did, so that the next one is due now.
+
+    A start further ahead than an interval stood on a wrong clock: to wait for it could be to wait for years.
+    """
+    starts = [run.started_at for run in runs if run.started_at <= at + interval]
+    return max(starts, default=at - interval)
 
 
 def is_answered(runs: Sequence[RunResult], command: str, asked_at: datetime | None) -> bool:
@@ -151,16 +161,20 @@ def new_run_id(at: datetime, suffix: str, newest: str = "") -> str:
     Args:
         at: Now, UTC.
         suffix: Tells ids of the same moment apart.
-        newest: Greatest id there is; another leader's clock may have been ahead.
+        newest: Greatest id there is; another leader's clock may have been ahead. One that does not begin with
+            a time came from a foreign record: the stages take any of ours for newer.
     """
     made = f"{at.strftime(_TIME)}-{suffix}"
     if made > newest:
         return made
     try:
-        newest_at = datetime.strptime(newest.partition("-")[0], _TIME)  # noqa: DTZ007 - only its text is used
+        newest_at = datetime.strptime(newest[:15], _TO_SECONDS)  # noqa: DTZ007 - only its text is used
     except ValueError:
+        return made
+    try:
+        return f"{(newest_at + _SECOND).strftime(_TIME)}-{suffix}"
+    except OverflowError:
         return f"{newest}+{suffix}"
-    return f"{(newest_at + _STEP).strftime(_TIME)}-{suffix}"
 
 
 def forgettable(runs: Sequence[RunResult], keep: int = RUNS_KEPT) -> list[str]:

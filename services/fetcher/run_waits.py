@@ -1,6 +1,5 @@
 """Tells `pagerport.runs` which third party the run in hand, or the next one, waits for."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -22,20 +21,14 @@ class RunWaits:
         parts: What the fetcher is made of.
         journal: Where runs are written.
         in_hand: The run in hand; None: there is none.
-        asking: Held while runs that wait are changed.
     """
 
     def __init__(
-        self,
-        parts: FetcherParts,
-        journal: RunJournal,
-        in_hand: Callable[[], RunResult | None],
-        asking: asyncio.Lock,
+        self, parts: FetcherParts, journal: RunJournal, in_hand: Callable[[], RunResult | None]
     ) -> None:
         self._parts = parts
         self._journal = journal
         self._in_hand = in_hand
-        self._asking = asking
         self._since_s = AGAIN_S
 
     async def run(self) -> None:
@@ -52,7 +45,7 @@ class RunWaits:
     async def look(self) -> None:
         """Write what is waited for, if it is news."""
         says = self._parts.waits.waiting_for() or ""
-        async with self._asking:
+        async with self._journal.changing:
             run = self._in_hand()
             if run is None and self._is_news(says, next_run(self._journal.runs)):
                 # What was read before may have ended by now: its old state, written again, would reopen it.

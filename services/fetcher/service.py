@@ -26,6 +26,7 @@ from services.fetcher.run_waits import RunWaits
 from shared.errors import NotOwnerError, PagerportError
 from shared.groups import FETCHER_GROUP
 from shared.log.interface import Subscription, TopicPartition
+from shared.lost_records import resync_for
 from shared.mapping_file import LoadedMapping
 from shared.runtime import Consumer
 
@@ -55,7 +56,12 @@ class FetcherService:
         self._publisher = RawPublisher(parts.log, leads=self.leads, now=parts.now)
         hydration = parts.make_hydration(self._publisher, self.mapping) if parts.make_hydration else None
         core = self._core = FetcherCore(
-            parts.log, self._obey, now=parts.now, identifier=parts.identifier, hydration=hydration
+            parts.log,
+            self._obey,
+            now=parts.now,
+            identifier=parts.identifier,
+            hydration=hydration,
+            catch_up=self._authority.catch_up,
         )
         topics = (COMMANDS.name, WEBHOOKS.name) if hydration else (COMMANDS.name,)
         self.consumer = Consumer(
@@ -66,9 +72,10 @@ class FetcherService:
             max_records=BATCH_RECORDS,
             on_fatal="hold",
             longest_backoff_s=LONGEST_BACKOFF_S,
+            on_lost=resync_for(parts.log, parts.identifier, parts.now),
         )
         self._is_closing = False
-        self._asking = asyncio.Lock()
+        self._left_at_s = self.consumer.membership.left_at_s
         self._nap = Nap(self.leads, parts.sleep)
         self._keeper = RunKeeper(
             parts,
@@ -78,7 +85,7 @@ class FetcherService:
             leads=self.leads,
             nap=self._nap,
         )
-        self._waits = RunWaits(parts, self._journal, lambda: self._keeper.in_hand, self._asking)
+        self._waits = RunWaits(parts, self._journal, lambda: self._keeper.in_hand)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -111,14 +118,16 @@ class FetcherService:
     @property
     def held(self) -> str:
         """Return why nothing goes on (readiness); empty: it does."""
-        if self._poll.newest is None and self._poll.problem:
-            return self._poll.problem
-        return self._keeper.held or self._core.held
+        no_mapping = self.mapping_problem if self._poll.newest is None else ""
+        return no_mapping or self._keeper.held or self._core.held
 
     @property
     def mapping_problem(self) -> str:
-        """Return why the user's mapping as it is now is not in force; empty: it is, or will be."""
-        return self._poll.problem
+        """Return why the user's mapping as it is now is not in force; empty: it is, or will be.
+
+        Who does not lead does not look at it.
+        """
+        return self._poll.problem if self.leads() else ""
 
     @property
     def mapping_waits(self) -> str:
@@ -203,9 +212,7 @@ class FetcherService:
         return True
 
     async def _ask(self, request: RunRequest) -> None:
-        async with self._asking:
-            begun = {self._keeper.in_hand.run_id} if self._keeper.in_hand else set()
-            run = await self._journal.ask(request, begun=begun)
+        run = await self._journal.ask(request, in_hand=lambda: self._keeper.in_hand)
         if run is not None:
             kinds = ", ".join(run.only_kinds) or "all kinds"
             logger.info("%s %s asked for by %s: %s", run.type, run.run_id, request.asked_by, kinds)
@@ -256,6 +263,11 @@ class FetcherService:
 
     async def _turn(self) -> None:
         """See what is to be done, and do one run or nap."""
+        left_at_s = self.consumer.membership.left_at_s
+        if left_at_s != self._left_at_s:
+            # Another replica may have led, and put a newer mapping in force than the one read here.
+            self._poll.forget()
+            self._left_at_s = left_at_s
         current = await self._authority.catch_up()
         if current is not None:
             self._poll.stand_in(LoadedMapping(current.config, current.origin))
@@ -266,7 +278,7 @@ class FetcherService:
             await self._nap.wait(LONGEST_NAP_S)
             return
         await self._ask_what_is_due(loaded, current)
-        async with self._asking:
+        async with self._journal.changing:
             run = next_run(await self._journal.catch_up())
             if run is not None:
                 self._keeper.take(run)

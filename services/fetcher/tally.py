@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.kinds import ROW_CAP
+from shared.kind_model import ROW_CAP
 
 
 @dataclass(slots=True)
@@ -37,9 +37,14 @@ class Tally:
     @property
     def consistent(self) -> bool:
         """Whether the rows read are as many as PagerDuty says, before and after."""
-        if self.before is None:
+        if not self._said:
             return not self.stopped
-        return self.before == self.after == self.distinct + self.nameless
+        return set(self._said) == {self.distinct + self.nameless}
+
+    @property
+    def _said(self) -> list[int]:
+        """Return the totals that PagerDuty has told, in their order."""
+        return [total for total in (self.before, self.after) if total is not None]
 
     @property
     def worth_repeating(self) -> bool:
@@ -52,9 +57,10 @@ class Tally:
             of = "more" if self.after is None else f"{self.after}"
             return f"PagerDuty lists at most {ROW_CAP} rows, there are {of}; narrow apiQueryParams"
         if not self.consistent:
-            if self.before is None:
+            if not self._said:
                 return f"{self.stopped}; run it again"
-            said = f"{self.before}" if self.before == self.after else f"{self.before}, later {self.after},"
+            first, last = self._said[0], self._said[-1]
+            said = f"{first}" if first == last else f"{first}, later {last},"
             return f"PagerDuty announced {said} rows and gave {self.distinct} different ones; run it again"
         if self.nameless:
             return f"{self.nameless} rows have no id and were left out"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.kinds import ROW_CAP
+from shared.kind_model import ROW_CAP
 from shared.query_values import instant_text
 
 OVERLAP = timedelta(seconds=1)

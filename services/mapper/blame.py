@@ -11,7 +11,7 @@ from schemas.outcome import Count, Reason
 from services.mapper.evaluate import Failed
 from services.mapper.mapped import Mapped, RawObject
 from services.mapper.patience import Place, WorkerGoneError
-from services.mapper.plan_shape import BLUEPRINT, ITEMS, QUERY, EntryPlan, Plan, Template
+from services.mapper.plan_shape import BLUEPRINT, ITEMS, QUERY, EntryPlan, Plan, leaves_of
 
 SHORT_TIMEOUT_S: Final = 1.0
 """Time of an object of a topic in which one has proved not to end."""
@@ -152,16 +152,9 @@ def _named(entry: EntryPlan, text: int) -> str:
     if text in named:
         return named[text]
     for part, name, template in entry["fields"]:
-        if _holds(template, text):
+        if text in leaves_of(template):
             return f"{part}.{name}" if name else part
     return "identifier"
-
-
-def _holds(template: Template, text: int) -> bool:
-    if isinstance(template, int):
-        return template == text
-    leaves = (leaf for value in template.values() for leaf in (value if isinstance(value, list) else [value]))
-    return any(_holds(leaf, text) for leaf in leaves)
 
 
 def _failed(reason: Reason, detail: str, entry: EntryPlan | None) -> Mapped:

@@ -1,34 +1,38 @@
 """Maps raw records to entity changes: the mapper's core, which knows neither Kafka nor SQLite."""
 
 import asyncio
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 from schemas.dead_letter import DeadLetter, LetterFailure
-from schemas.headers import HeaderStamp, Operation, Origin, RecordHeaders
+from schemas.headers import Operation, Origin, RecordHeaders
 from schemas.mapping import MappingInForce
 from schemas.outcome import Count, Reason
 from schemas.topics import ENTITIES
+from services.mapper.change_stamps import ChangeStamps
 from services.mapper.evaluate import Failed, Omission
+from services.mapper.largest_change import CHANGE_LIMIT_BYTES, too_large
 from services.mapper.mapped import Change, Mapped, RawObject
 from services.mapper.newest_records import NewestRecords
+from services.mapper.omissions import LeftOut, new_omissions, warn_of
 from services.mapper.patient_run import map_patiently
 from services.mapper.plan import build_plan
 from services.mapper.plan_shape import Plan
 from services.mapper.pool import WorkerPool
-from services.mapper.reading import Newer, Readable, Unreadable, read_record
+from services.mapper.reading import Readable, Unreadable, read_record
 from services.mapper.replaying import Replaying
 from shared.core import Batch
 from shared.dead_letters import dead_letter_record
-from shared.installations import Foreign, foreign, held_line
+from shared.held_partitions import HeldPartitions, Newer
+from shared.installations import Foreign, foreign
 from shared.letter_lines import LetterLines
 from shared.log.interface import Log, NewRecord, Record, TopicPartition
 from shared.outcome import DONE, Outcome
 from shared.sightings import Sightings
 from shared.sources import plan_sources
+from shared.tasks import first_of
 
 STAGE: Final = "mapper"
 LEAVING_GRACE_S: Final = 2.0
@@ -37,32 +41,6 @@ PATIENCE_S: Final = 10.0
 """After that a batch is given back with what is done of each partition: slow mappings show progress."""
 _CLASSES: Final[frozenset[Count]] = frozenset({Count.MAPPED, Count.FILTERED, Count.REJECTED, Count.FAILED})
 """An object has exactly one of these."""
-_ENVELOPE_BYTES: Final = 16 * 1024
-"""Room for key and headers in the largest record of a topic."""
-
-OMISSIONS_KEPT: Final = 200
-"""Different omissions told apart; past them only the counts of the run know more."""
-
-_LOG = logging.getLogger(__name__)
-
-
-class LeftOut(NamedTuple):
-    """A way in which values of a kind are left as they are."""
-
-    kind: str
-    entry: int
-    path: str
-    text: str
-    cause: str
-
-    def __str__(self) -> str:
-        says = f"{self.text} {self.cause}" if self.text else self.cause
-        return f"{self.kind} resources[{self.entry}] {self.path}: {says}"
-
-
-def new_omissions() -> Sightings[LeftOut]:
-    """Return an empty collection of what is left out, told apart as far as people care."""
-    return Sightings(OMISSIONS_KEPT)
 
 
 class MapperCore:
@@ -95,21 +73,18 @@ class MapperCore:
         self._leaving_grace_s = leaving_grace_s
         self._patience_s = patience_s
         self._identifier = identifier
-        self._source = f"pagerport/{identifier}/mapper"
         self._plan: Plan | None = None
         self._replaying = Replaying()
         self._newest = NewestRecords(log)
         self._omissions = new_omissions() if omissions is None else omissions
         self._known = asyncio.Event()
         self._letter_lines = LetterLines()
-        self._held: dict[TopicPartition, str] = {}
-        self._stamps: dict[tuple[Operation, Origin, str, str, datetime | None, bool], HeaderStamp] = {}
-        """Of the batch in hand."""
+        self._held = HeldPartitions("mapper", identifier)
+        self._stamps = ChangeStamps(f"pagerport/{identifier}/mapper", now)
 
-    @property
-    def held(self) -> str:
-        """Return why a partition is held (readiness); empty: none is."""
-        return next(iter(self._held.values()), "")
+    def held(self, owned: Collection[TopicPartition]) -> str:
+        """Return why one of our partitions is held (readiness); empty: none is."""
+        return self._held.why(owned)
 
     def use(self, mapping: MappingInForce) -> None:
         """Map what is handled from now on by this mapping.
@@ -207,30 +182,17 @@ class MapperCore:
             one = foreign(record.headers, self._identifier) or read_record(record)
             if isinstance(one, Newer | Foreign):
                 held.add(record.place)
-                self._say_held(record, one)
+                self._held.hold(record, one)
                 read.append(None)
                 continue
             read.append(one)
-        for place in {record.place for record in records}.difference(held):
-            self._held.pop(place, None)
+        self._held.release({record.place for record in records}.difference(held))
         return read
-
-    def _say_held(self, record: Record, why: Newer | Foreign) -> None:
-        if isinstance(why, Foreign):
-            line = held_line(record, why, self._identifier)
-        else:
-            line = (
-                f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version "
-                f"{why.version} is newer than this release; upgrade the mapper"
-            )
-        if record.place not in self._held:
-            self._held[record.place] = line
-            _LOG.error(line)
 
     async def _mapping(self, leaving: asyncio.Event) -> Plan | None:
         """Return the plan in force, waiting for the first one as long as the batch may stay."""
         if self._plan is None:
-            await _first_of(self._known, leaving)
+            await first_of(self._known, leaving)
         return self._plan
 
     def _publish(
@@ -241,8 +203,8 @@ class MapperCore:
         failures = [_listed(failure) for failure in mapped.failures]
         counts = {Count(name): number for name, number in mapped.counts.items()}
         for number, change in enumerate(mapped.changes):
-            if len(change.value) > ENTITIES.max_message_bytes - _ENVELOPE_BYTES:
-                failures.append(_too_large(change))
+            if len(change.value) > CHANGE_LIMIT_BYTES:
+                failures.append(too_large(change.key, len(change.value)))
                 continue
             out.append(self._entity(record, headers, change, number))
         if len(failures) > len(mapped.failures):
@@ -259,8 +221,7 @@ class MapperCore:
         left_out = LeftOut(kind, entry, path, text, cause)
         if self._omissions.note(left_out, object_id, detail) and not run_id:
             # Those of a run are in its result.
-            says = f"{left_out}: {detail}" if detail else str(left_out)
-            _LOG.warning("%s (first in %s); the value in Port stays; mend the expression", says, object_id)
+            warn_of(left_out, object_id, detail)
 
     def _reject(self, plan: Plan, record: Record, one: Unreadable, out: list[NewRecord]) -> Outcome:
         kind = _kind_of(plan, record.topic)
@@ -269,37 +230,10 @@ class MapperCore:
         return Outcome(one.run_id, kind, {Count.FAILED: 1})
 
     def _entity(self, record: Record, headers: RecordHeaders, change: Change, number: int) -> NewRecord:
-        made = self._stamp(headers, Operation(change.operation)).headers(
+        made = self._stamps.stamp(headers, Operation(change.operation)).headers(
             f"{record.topic}/{record.partition}/{record.offset}/{number}", change.key
         )
         return NewRecord(ENTITIES.name, change.key.encode(), change.value, made)
-
-    def _stamp(self, headers: RecordHeaders, operation: Operation) -> HeaderStamp:
-        """Return the stamp for what comes of the objects of one page."""
-        page = (
-            operation,
-            headers.origin,
-            headers.kind,
-            headers.runid,
-            headers.observedat,
-            headers.confirmed,
-        )
-        if page not in self._stamps:
-            pattern = RecordHeaders(
-                id="-",
-                source=self._source,
-                type="pagerport.entity",
-                subject="-",
-                time=self._now(),
-                operation=operation,
-                origin=headers.origin,
-                kind=headers.kind,
-                runid=headers.runid,
-                observedat=headers.observedat,
-                confirmed=headers.confirmed,
-            )
-            self._stamps[page] = HeaderStamp(pattern)
-        return self._stamps[page]
 
     def _letter(
         self, record: Record, failures: Sequence[LetterFailure], kind: str, object_id: str, run_id: str
@@ -318,17 +252,6 @@ class MapperCore:
         return dead_letter_record(record, letter)
 
 
-async def _first_of(*events: asyncio.Event) -> None:
-    """Return when one of the events is set."""
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-
-
 def _in_run(one: Readable) -> RawObject:
     return replace(one.raw, in_run=one.headers.origin in (Origin.RESYNC, Origin.REPLAY))
 
@@ -344,13 +267,6 @@ def _listed(failure: Failed) -> LetterFailure:
         entry=failure.entry if failure.entry >= 0 else None,
         blueprint=failure.blueprint,
         identifier=failure.identifier,
-    )
-
-
-def _too_large(change: Change) -> LetterFailure:
-    return LetterFailure(
-        reason=Reason.TOO_LARGE,
-        detail=f"the entity {change.key[:200]} has {len(change.value)} bytes; map fewer properties",
     )
 
 

@@ -10,8 +10,11 @@ from services.mapper.mapped import RawObject
 from shared.jq_engine import Json
 from shared.lenient_json import OBJECT_LEVELS, json_bytes, read_leniently, refuse
 
-_NEGATIVE_ZERO: Final = re.compile(r"-0[,\]} \t\r\n]")
-"""As text jq tells it from `0`; once parsed nobody can. It may also stand at the end of a word of a text."""
+_NEGATIVE_ZERO: Final = re.compile(r"-0(?![0-9.eE])")
+"""It may also stand in a text, or be an exponent."""
+_STRING_OR_NEGATIVE_ZERO: Final = re.compile(
+    rf'"[^"\\]*+(?:\\.[^"\\]*+)*+"|(?<![eE]){_NEGATIVE_ZERO.pattern}', re.DOTALL
+)
 
 
 def read_document(raw: RawObject) -> tuple[Json, str]:
@@ -34,13 +37,19 @@ def read_document(raw: RawObject) -> tuple[Json, str]:
     except ValueError:
         document, text = _read_leniently(text)
     else:
-        if _NEGATIVE_ZERO.search(text):
-            document, text = _read_leniently(text)
+        text = without_negative_zeros(text)
     if text.count("[") + text.count("{") > OBJECT_LEVELS:
         _refuse_too_deep(document)
     if type(document) is not dict and type(document) is not str:
         raise ValueError(f"the value is a {type(document).__name__}, not an object")
     return document, text
+
+
+def without_negative_zeros(text: str) -> str:
+    """Return JSON with `0` for each `-0`: jq tells them apart as text, once parsed nobody can."""
+    if not _NEGATIVE_ZERO.search(text):
+        return text
+    return _STRING_OR_NEGATIVE_ZERO.sub(lambda found: "0" if found[0] == "-0" else found[0], text)
 
 
 def _read_leniently(text: str) -> tuple[Json, str]:

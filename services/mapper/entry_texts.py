@@ -18,8 +18,11 @@ ALL: Final = 2
 
 _OF_THE_PROGRAM: Final = re.compile(
     r"(?<![\w.$])(?:inputs?|debug|stderr|halt|halt_error|input_filename|input_line_number)(?!\w)|\$__loc__"
+    r"|\bas\b.*\?//",
+    re.DOTALL,
 )
-"""What touches the whole program that it stands in, or tells the place there."""
+"""What touches the whole program that it stands in, tells the place there, or does not end with `first`: a
+pattern with `?//` takes the end for an error."""
 
 
 class EntryTexts:

@@ -10,17 +10,18 @@ from schemas.outcome import Reason
 from services.mapper.entry_texts import Row
 from services.mapper.native import Result
 from services.mapper.native_values import type_name
-from services.mapper.plan_shape import BLUEPRINT, QUERY, EntryPlan, Template
+from services.mapper.plan_shape import BLUEPRINT, QUERY, EntryPlan, Template, leaves_of
 from shared.jq_engine import Json
 from shared.jq_folding import as_written
 
 _MESSAGE_LIMIT_CHARS: Final = 200
 _VALUE_LIMIT_CHARS: Final = 60
 _MISSING: Final = object()
+_NOT_HAD: Final = "reads what could not be had this time"
 
 Identifier = str | dict[str, Json]
 Cause = tuple[EntryPlan, Template, Result | None]
-"""Entry, what was to be evaluated, what it gave; None: it was not, or is a search query."""
+"""Entry, what was to be evaluated, what it gave: nothing of a search query; None: it was not evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +110,24 @@ def evaluate_row(entry: EntryPlan, row: Row, omitted: frozenset[int]) -> Made | 
 def _with_fields(made: Made, entry: EntryPlan, row: Row, omitted: frozenset[int]) -> Made:
     values, omits = made.values, made.omits
     for part, name, template in entry["fields"]:
-        if type(template) is int and template not in omitted:
-            result = row[template]
-            if result and type(result) is list:
-                value = result[0]
-                if part != "properties" and value is not None and type(value) is not str:
-                    value = _READERS[part](value)
-                if value is not _MISSING:
-                    values[part, name] = value
-                    continue
-        elif type(template) is dict:
-            query = None if omitted else _search(template, row)
-            if query is not None:
+        if omitted and not omitted.isdisjoint(leaves_of(template)):
+            omits[part, name] = entry, template, None
+            continue
+        if type(template) is dict:
+            query = _search(template, row)
+            if query is None:
+                omits[part, name] = entry, template, []
+            else:
                 values[part, name] = _finding(query)
+            continue
+        result = row[template]  # type: ignore[index]  # the index of an expression
+        if result and type(result) is list:
+            value = result[0]
+            if part != "properties" and value is not None and type(value) is not str:
+                value = _READERS[part](value)
+            if value is not _MISSING:
+                values[part, name] = value
                 continue
-        result = row[template] if type(template) is int and template not in omitted else None
         omits[part, name] = entry, template, result
     return made
 
@@ -133,10 +137,11 @@ def omission(path: str, cause: Cause) -> Omission:
     entry, template, result = cause
     index = entry["index"]
     if type(template) is not int:
-        return Omission(index, path, "", "a part of the search query failed or is of the wrong type")
+        failed = "a part of the search query failed or is of the wrong type"
+        return Omission(index, path, "", _NOT_HAD if result is None else failed)
     text = _cut(" ".join(as_written(entry["texts"][template]).split()), _VALUE_LIMIT_CHARS)
     if result is None:
-        return Omission(index, path, text, "reads what could not be had this time")
+        return Omission(index, path, text, _NOT_HAD)
     if type(result) is dict:
         return Omission(index, path, text, "failed", _raised(result))
     if not result:
@@ -169,7 +174,7 @@ def read_keys(entry: EntryPlan, row: Row) -> tuple[str, Identifier] | Failed:
         return _search_identifier(entry, row, blueprint)
     result = row[template]
     if result and type(result) is list:
-        identifier = as_text(result[0])
+        identifier = _scalar_text(result[0])
         if type(identifier) is str and identifier:
             return blueprint, identifier
     detail = f"identifier {_shown(entry['texts'][template])} {_gave(result)}"
@@ -177,7 +182,7 @@ def read_keys(entry: EntryPlan, row: Row) -> tuple[str, Identifier] | Failed:
     return Failed(Reason.IDENTIFIER_NULL if null else Reason.IDENTIFIER_ERROR, detail, index, blueprint)
 
 
-def as_text(value: Json) -> Json:
+def _scalar_text(value: Json) -> Json:
     """Return a text, number or boolean as its text; any other value as `_MISSING`, null as null."""
     if value is None or type(value) is str:
         return value
@@ -256,14 +261,14 @@ def _finding(query: Json) -> Json:
 def _text_or_list(value: Json) -> Json:
     """Read a team or relation: text, or a list of texts without its nulls."""
     if type(value) is list:
-        texts = [as_text(one) for one in value if one is not None]
+        texts = [_scalar_text(one) for one in value if one is not None]
         return _MISSING if any(one is _MISSING for one in texts) else texts
-    return as_text(value)
+    return _scalar_text(value)
 
 
 _READERS: Final[dict[str, Callable[[Json], Json]]] = {
-    "title": as_text,
-    "icon": as_text,
+    "title": _scalar_text,
+    "icon": _scalar_text,
     "team": _text_or_list,
     "relations": _text_or_list,
 }

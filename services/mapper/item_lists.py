@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from services.mapper.documents import without_negative_zeros
 from services.mapper.fused import JsonText, caught
 from services.mapper.native_form import follow
 from services.mapper.native_forms import native_form
@@ -83,8 +84,8 @@ class ItemTexts:
     """The JSON of an object and of its items, as libjq found them."""
 
     def __init__(self, parent: str, items: Sequence[str], name: str) -> None:
-        self.items = items
-        self._parent = parent
+        self.items = [without_negative_zeros(item) for item in items]
+        self._parent = without_negative_zeros(parent)
         self._name = json.dumps(name)
 
     def documents(self) -> Iterator[JsonText]:

@@ -65,6 +65,8 @@ def _limit(form_of: FormOf, count: Node, argument: Node) -> Form:
     if number is None or number < 0:
         raise ForLibjqError
     several = form_of(argument).several
+    if not number:
+        return Form(lambda _: ())
     return Form(lambda value: islice(several(value), number))
 
 

@@ -28,6 +28,7 @@ from services.mapper.native_scopes import (
     fold_form,
     label_form,
     variable_form,
+    without_labels,
 )
 from services.mapper.native_values import (
     LeftError,
@@ -225,7 +226,7 @@ OPERATIONS: Final[dict[str, Callable[[Json, Json], Json]]] = {
 def _array(node: Array, scope: Scope) -> Form:
     if node.body is None:
         return one(lambda _: [])
-    several = _form(node.body, scope).several
+    several = _form(node.body, without_labels(scope)).several
     return one(lambda value: list(several(value)))
 
 
@@ -247,7 +248,8 @@ def _condition(node: Condition, scope: Scope) -> Form:
 
 
 def _call(node: Call, scope: Scope) -> Form:
-    return call_form(node, lambda argument: _form(argument, scope))
+    inside = without_labels(scope)
+    return call_form(node, lambda argument: _form(argument, inside))
 
 
 def _format(node: Format, _: Scope) -> Form:

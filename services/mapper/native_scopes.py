@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from services.mapper.native_form import ForLibjqError, Form, one, single_of
+from services.mapper.native_values import RaisedError
 from shared.jq_engine import Json
 from shared.jq_tree import Binding, Break, Fold, Label, Node, Variable
 
@@ -14,12 +15,20 @@ FormIn = Callable[[Node, Scope], Form]
 """Makes the form of a part within a scope."""
 
 
-class _BreakError(Exception):
-    """`break` out of a label, known by its cell."""
+class _BreakError(RaisedError):
+    """`break` out of a label, known by its cell; to jq it is an error, which a `?` on the way swallows."""
 
     def __init__(self, label: Cell) -> None:
         super().__init__()
         self.label = label
+
+
+def without_labels(scope: Scope) -> Scope:
+    """Return what is bound within a part that gives one value of many, as `[…]` does.
+
+    A `break` out of it would tell which of two operands is evaluated first.
+    """
+    return {name: cell for name, cell in scope.items() if not name.startswith("*")}
 
 
 def variable_form(node: Variable, scope: Scope) -> Form:
@@ -56,7 +65,8 @@ def fold_form(node: Fold, scope: Scope, form_in: FormIn) -> Form:
     if node.word != "reduce" or len(node.updates) != 1:
         raise ForLibjqError
     cell: Cell = [None]
-    several, begin = form_in(node.source, scope).several, single_of(form_in(node.start_with, scope))
+    several = form_in(node.source, without_labels(scope)).several
+    begin = single_of(form_in(node.start_with, scope))
     update = single_of(form_in(node.updates[0], {**scope, node.name: cell}))
 
     def reduced(value: Json) -> Json:

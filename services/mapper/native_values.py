@@ -7,8 +7,8 @@ from shared.jq_engine import Json
 
 EXACT: Final = 2**53
 """Integers below it are the same in Python and as a double; libjq judges larger ones, and fractions."""
-_RANKS: Final[dict[type, int]] = {type(None): 0, bool: 1, int: 3, str: 4, list: 5, dict: 6}
-"""jq's order of types; false stands before true by itself."""
+_RANKS: Final[dict[type, int]] = {type(None): 0, bool: 1, int: 2, str: 3}
+"""jq's order of scalars; false stands before true by itself."""
 _TYPES: Final[dict[type, str]] = {
     bool: "boolean",
     int: "number",
@@ -32,7 +32,7 @@ class LeftError(Exception):
 
 def type_name(value: Json) -> str:
     """Return the type of a value in jq's words."""
-    return _TYPES.get(type(value), "number")
+    return _TYPES[type(value)]
 
 
 def is_truthy(value: Json) -> bool:
@@ -76,7 +76,7 @@ def order_key(value: Json) -> OrderKey:
         _exact(value)
     elif kind is float or kind is list or kind is dict:
         raise LeftError
-    return _RANKS[kind], value if kind is not type(None) else 0
+    return _RANKS[kind], value
 
 
 def compare(operator: str) -> Callable[[Json, Json], bool]:

@@ -7,7 +7,7 @@ through all of that history once more: an incident resolved today would be trigg
 import asyncio
 import sqlite3
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.log.interface import Log, Record, TopicPartition
@@ -116,22 +116,31 @@ class NewestRecords:
         for place, start in starts.items():
             self._numbers += 1
             self._scanned[place] = _Scanned(version, start, self._numbers)
-        async for records in scan(self._log, list(starts), starts):
-            if leaving.is_set():
+        is_whole = False
+        try:
+            async for records in scan(self._log, list(starts), starts):
+                if leaving.is_set():
+                    return False
+                self._keep(records)
+            is_whole = True
+        finally:
+            if not is_whole:
+                # What was read of them is not the last word on their objects.
                 self.forget(starts)
-                return False
-            self._database.execute("BEGIN")
-            self._database.executemany(
-                "INSERT OR REPLACE INTO newest VALUES (?, ?, ?)",
-                [
-                    (self._scanned[record.place].number, record.key, record.offset)
-                    for record in records
-                    if record.key is not None
-                ],
-            )
-            self._database.execute("COMMIT")
         self._looked.update(dict.fromkeys(starts, version))
         return True
+
+    def _keep(self, records: Sequence[Record]) -> None:
+        self._database.execute("BEGIN")
+        self._database.executemany(
+            "INSERT OR REPLACE INTO newest VALUES (?, ?, ?)",
+            [
+                (self._scanned[record.place].number, record.key, record.offset)
+                for record in records
+                if record.key is not None
+            ],
+        )
+        self._database.execute("COMMIT")
 
     def _newest(self, number: int, key: bytes) -> int:
         row = self._database.execute(

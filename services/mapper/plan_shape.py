@@ -1,5 +1,6 @@
 """Is the shape of a plan: plain JSON, so that workers start without reading models."""
 
+from collections.abc import Iterator
 from typing import Any, Final, TypedDict
 
 Template = int | dict[str, Any]
@@ -10,6 +11,16 @@ BLUEPRINT: Final = 1
 """Indexes of the selector and the blueprint in an entry's `texts`."""
 ITEMS: Final = -1
 """Stands for itemsToParse, which is none of them."""
+
+
+def leaves_of(template: Template) -> Iterator[int]:
+    """Yield the indexes of the expressions that a template is made of."""
+    if isinstance(template, int):
+        yield template
+        return
+    for value in template.values():
+        for part in value if isinstance(value, list) else [value]:
+            yield from leaves_of(part)
 
 
 class EntryPlan(TypedDict):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from schemas.headers import PREFIX, Operation, RecordHeaders
 from schemas.versions import SCHEMA_VERSION, newer_version
 from services.mapper.mapped import RawObject
+from shared.held_partitions import Newer
 from shared.log.interface import Record
 
 
@@ -23,13 +24,6 @@ class Unreadable:
     detail: str
     object_id: str
     run_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Newer:
-    """A record of a schema version that this release does not know: it stays where it is."""
-
-    version: int
 
 
 def read_record(record: Record) -> Readable | Unreadable | Newer:

@@ -70,6 +70,6 @@ class Replaying:
             return one
         if isinstance(one, Unreadable):
             return replace(one, run_id=self.run_id)
-        # What an operator confirmed when the record was new is not confirmed again.
-        own = {"origin": Origin.REPLAY, "runid": self.run_id, "confirmed": False}
+        # What an operator confirmed when the record was new is not confirmed again, and its trace is over.
+        own = {"origin": Origin.REPLAY, "runid": self.run_id, "confirmed": False, "traceparent": ""}
         return replace(one, headers=one.headers.model_copy(update=own))

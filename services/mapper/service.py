@@ -74,7 +74,7 @@ async def open_mapper(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
                 consumers=[consumer],
                 checks=lambda: [
                     _mapping_check(follower),
-                    Check("records", is_ok=not core.held, detail=core.held),
+                    _records_check(core, consumer),
                     _expressions_check(pool),
                 ],
             )
@@ -87,6 +87,11 @@ async def open_mapper(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _records_check(core: MapperCore, consumer: Consumer) -> Check:
+    held = core.held(consumer.owned)
+    return Check("records", is_ok=not held, detail=held)
 
 
 def watch_expressions(metrics: ServiceMetrics, pool: WorkerPool) -> None:

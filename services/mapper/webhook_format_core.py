@@ -1,11 +1,9 @@
 """Maps webhook events by a mapping in Port's webhook format: a core beside the mapper's own."""
 
 import asyncio
-import json
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import orjson
 
@@ -13,30 +11,30 @@ from schemas.dead_letter import DeadLetter, LetterFailure
 from schemas.entity_change import ChangeSource
 from schemas.headers import Operation, Origin, RecordHeaders
 from schemas.mapping import MappingInForce
-from schemas.outcome import Count, Reason
+from schemas.outcome import Count
 from schemas.topics import ENTITIES
-from schemas.webhook_event import WEBHOOK_TYPE, WebhookRequest
 from services.mapper.evaluate import Failed, Omission
 from services.mapper.event_order import BatchOrder, EventOrder
-from services.mapper.mapped import Mapped, RawObject
+from services.mapper.event_reading import TakenEvent, read_taken
+from services.mapper.largest_change import CHANGE_LIMIT_BYTES, too_large
+from services.mapper.mapped import Mapped
+from services.mapper.omissions import OMISSIONS_KEPT, WebhookLeftOut, warn_of
 from services.mapper.patient_run import map_patiently
 from services.mapper.pool import WorkerPool
-from services.mapper.reading import Newer, Readable, read_record
 from services.mapper.webhook_format import (
-    Event,
     WebhookPlan,
     changes_of_groups,
-    event_document,
     plan_webhook_format,
-    read_event,
 )
 from shared.core import Batch
 from shared.dead_letters import dead_letter_record
+from shared.held_partitions import Newer
 from shared.installations import Foreign, foreign
 from shared.letter_lines import LetterLines
 from shared.log.interface import Log, NewRecord, Record, TopicPartition
 from shared.outcome import DONE, Outcome
 from shared.sightings import Sightings
+from shared.tasks import first_of
 from shared.topic_scan import scan
 
 STAGE: Final = "mapper"
@@ -45,37 +43,10 @@ READER: Final = "event-mapper"
 LEAVING_GRACE_S: Final = 2.0
 PATIENCE_S: Final = 10.0
 """For each group of mappings, so that the first event of a batch is done with all of them."""
-OMISSIONS_KEPT: Final = 200
 LOOK_BACK_RECORDS: Final = 1000
 """So many events before the first one are mapped again, to know up to when their entities are known."""
-ENTITY_LIMIT_BYTES: Final = ENTITIES.max_message_bytes - 16 * 1024
-"""Leaves room for key and headers."""
 
 Json = Any
-
-_LOG = logging.getLogger(__name__)
-
-
-class WebhookLeftOut(NamedTuple):
-    """A way in which a webhook mapping leaves values as they are."""
-
-    entry: int
-    path: str
-    text: str
-    cause: str
-
-    def __str__(self) -> str:
-        says = f"{self.text} {self.cause}" if self.text else self.cause
-        return f"webhookMappings[{self.entry}] {self.path}: {says}"
-
-
-class _Taken(NamedTuple):
-    """An event that is mapped."""
-
-    record: Record
-    headers: RecordHeaders
-    event: Event
-    document: bytes
 
 
 class WebhookMapperCore:
@@ -151,21 +122,21 @@ class WebhookMapperCore:
         if plan is None:
             return [DONE] * len(batch.records)
         await self._look_back(plan, batch)
-        read = [foreign(one.headers, self._identifier) or _read(one) for one in batch.records]
-        taken = [one for one in read if isinstance(one, _Taken)]
+        read = [foreign(one.headers, self._identifier) or read_taken(one) for one in batch.records]
+        taken = [one for one in read if isinstance(one, TakenEvent)]
         results = iter(await self._map(plan, taken, batch.leaving))
         order = BatchOrder(self._order)
         out: list[NewRecord] = []
         outcomes: list[Outcome | None] = []
         behind: set[TopicPartition] = set()
         for record, one in zip(batch.records, read, strict=True):
-            mapped = [next(results) for _ in plan.groups] if isinstance(one, _Taken) else []
+            mapped = [next(results) for _ in plan.groups] if isinstance(one, TakenEvent) else []
             done = [result for result in mapped if result is not None]
             if record.place in behind or isinstance(one, Newer | Foreign) or len(done) < len(mapped):
                 behind.add(record.place)
                 outcomes.append(None)
             else:
-                outcome = self._publish(plan, one, done, out, order) if isinstance(one, _Taken) else DONE
+                outcome = self._publish(plan, one, done, out, order) if isinstance(one, TakenEvent) else DONE
                 outcomes.append(outcome)
                 self._next[record.place] = record.offset + 1
         if out:
@@ -176,13 +147,13 @@ class WebhookMapperCore:
         return outcomes
 
     async def _map(
-        self, plan: WebhookPlan, taken: Sequence[_Taken], leaving: asyncio.Event
+        self, plan: WebhookPlan, taken: Sequence[TakenEvent], leaving: asyncio.Event
     ) -> list[Mapped | None]:
         """Return what each mapping of the plan makes of each event."""
         return await map_patiently(
             self._pool,
             plan.plan,
-            [_raw(one, group.topic) for one in taken for group in plan.groups],
+            [one.raw(group.topic) for one in taken for group in plan.groups],
             leaving,
             patience_s=self._patience_s * len(plan.groups),
             leaving_grace_s=self._leaving_grace_s,
@@ -199,13 +170,16 @@ class WebhookMapperCore:
             start = max(0, first - LOOK_BACK_RECORDS)
             async for records in scan(self._log, [place], {place: start}):
                 await self._learn(plan, [one for one in records if one.offset < first], batch.leaving)
+                if batch.leaving.is_set():
+                    # Little of it was learned: if the partition comes back, it is looked at again.
+                    return
                 if records and records[-1].offset >= first - 1:
                     break
             self._next[place] = first
 
     async def _learn(self, plan: WebhookPlan, records: Sequence[Record], leaving: asyncio.Event) -> None:
-        read = [_read(one) for one in records if foreign(one.headers, self._identifier) is None]
-        taken = [one for one in read if isinstance(one, _Taken) and one.event.occurred_at is not None]
+        read = [read_taken(one) for one in records if foreign(one.headers, self._identifier) is None]
+        taken = [one for one in read if isinstance(one, TakenEvent) and one.event.occurred_at is not None]
         results = iter(await self._map(plan, taken, leaving))
         order = BatchOrder(self._order)
         for one in taken:
@@ -216,20 +190,14 @@ class WebhookMapperCore:
 
     async def _mapping_known(self, leaving: asyncio.Event) -> bool:
         """Wait for the first mapping as long as the batch may stay; return whether there is one."""
-        waits = [asyncio.ensure_future(event.wait()) for event in (self._known, leaving)]
-        try:
-            if not self._known.is_set():
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        if not self._known.is_set():
+            await first_of(self._known, leaving)
         return self._known.is_set()
 
     def _publish(
         self,
         plan: WebhookPlan,
-        one: _Taken,
+        one: TakenEvent,
         results: Sequence[Mapped],
         out: list[NewRecord],
         order: BatchOrder,
@@ -250,9 +218,9 @@ class WebhookMapperCore:
         for number, (key, operation, body) in enumerate(changes_of_groups(made, source)):
             if not order.takes(key, event.occurred_at):
                 continue
-            value = _json_bytes(body)
-            if len(value) > ENTITY_LIMIT_BYTES:
-                failures.append(_too_large(key, len(value)))
+            value = orjson.dumps(body)
+            if len(value) > CHANGE_LIMIT_BYTES:
+                failures.append(too_large(key, len(value)))
                 continue
             emitted += 1
             out.append(
@@ -265,7 +233,7 @@ class WebhookMapperCore:
         return Outcome(one.headers.runid, event.kind, _counts(results, len(failures), emitted))
 
     def _headers(
-        self, one: _Taken, number: int, key: str, operation: str
+        self, one: TakenEvent, number: int, key: str, operation: str
     ) -> tuple[tuple[str, bytes | None], ...]:
         record = one.record
         return RecordHeaders(
@@ -278,9 +246,10 @@ class WebhookMapperCore:
             origin=Origin.LIVE,
             kind=one.event.kind,
             runid=one.headers.runid,
+            traceparent=one.headers.traceparent,
         ).encode()
 
-    def _letter(self, one: _Taken, failures: Sequence[LetterFailure]) -> NewRecord:
+    def _letter(self, one: TakenEvent, failures: Sequence[LetterFailure]) -> NewRecord:
         record = one.record
         letter = DeadLetter(
             topic=record.topic,
@@ -299,36 +268,7 @@ class WebhookMapperCore:
     def _note(self, omission: Omission, place: str) -> None:
         left_out = WebhookLeftOut(omission.entry, omission.path, omission.text, omission.cause)
         if self._omissions.note(left_out, place, omission.detail):
-            says = f"{left_out}: {omission.detail}" if omission.detail else str(left_out)
-            _LOG.warning("%s (first in %s); the value in Port stays; mend the expression", says, place)
-
-
-def _read(record: Record) -> "_Taken | Newer | None":
-    """Return an event with what its expressions see; None: it is not ours to map."""
-    one = read_record(record)
-    if isinstance(one, Newer):
-        return one
-    if not isinstance(one, Readable) or one.headers.type != WEBHOOK_TYPE or record.value is None:
-        return None
-    try:
-        event, body = read_event(record.value)
-    except ValueError:
-        return None
-    request = WebhookRequest.decode(record.headers)
-    return _Taken(record, one.headers, event, event_document(body, request))
-
-
-def _raw(one: _Taken, topic: str) -> RawObject:
-    record = one.record
-    return RawObject(
-        topic=topic,
-        partition=record.partition,
-        offset=record.offset,
-        object_id=one.event.object_id,
-        deleted=False,
-        omitted=(),
-        value=one.document,
-    )
+            warn_of(left_out, place, omission.detail)
 
 
 def _counts(results: Sequence[Mapped], failures: int, emitted: int) -> Mapping[Count, int]:
@@ -347,16 +287,3 @@ def _listed(failure: Failed) -> LetterFailure:
         blueprint=failure.blueprint,
         identifier=failure.identifier,
     )
-
-
-def _too_large(key: str, size_bytes: int) -> LetterFailure:
-    detail = f"the entity {key[:200]} has {size_bytes} bytes; map fewer properties"
-    return LetterFailure(reason=Reason.TOO_LARGE, detail=detail)
-
-
-def _json_bytes(body: Mapping[str, Json]) -> bytes:
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        # An integer beyond 64 bits.
-        return json.dumps(body, ensure_ascii=False).encode()

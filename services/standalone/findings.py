@@ -6,7 +6,7 @@ from schemas.run import RunResult
 from schemas.run_plan import BlueprintPlan, RunPlan
 from schemas.run_sweep import RunSweep
 from services.fetcher.first_start import FirstStart
-from services.mapper.core import LeftOut
+from services.mapper.omissions import LeftOut
 from services.writer.core import WriterCore
 from services.writer.planning import PlanRecorder
 from shared.sightings import Sightings

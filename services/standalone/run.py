@@ -36,6 +36,7 @@ from shared.service.probes import (
 )
 from shared.service.readiness import Check, membership_checks
 from shared.service.running import OpenService, Running
+from shared.service.tracing import open_tracing
 from shared.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,9 @@ async def open_services(
     async with AsyncExitStack() as stack:
         routes: dict[str, AsgiApp] = {LIVE_PATH: live_route(NAME)}
         running: list[Running] = []
-        metrics = {name: ServiceMetrics(name) for name in services}
+        metrics = {name: ServiceMetrics(name, open_tracing(name)) for name in services}
+        for one in metrics.values():
+            stack.push_async_callback(one.tracing.close)
         for name, open_service in services.items():
             running.append(await stack.enter_async_context(open_service(log, settings, metrics[name])))
             routes.update(running[-1].routes)

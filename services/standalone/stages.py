@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from schemas.topics import ENTITIES, RAW_PREFIX
-from services.mapper.core import LeftOut, MapperCore
+from services.mapper.core import MapperCore
+from services.mapper.omissions import LeftOut
 from services.mapper.pool import WorkerPool
 from services.standalone.clients import now
 from services.writer.core import WriterCore

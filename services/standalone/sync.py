@@ -22,7 +22,7 @@ from services.fetcher.run_book import Surroundings, Watch
 from services.fetcher.run_reader import RunReader
 from services.fetcher.run_requests import new_run_id
 from services.fetcher.sweep.sweeping import make_sweep
-from services.mapper.core import new_omissions
+from services.mapper.omissions import new_omissions
 from services.standalone.clients import Clients, now, open_clients
 from services.standalone.findings import Findings
 from services.standalone.port_report import PortReport, port_report
@@ -36,6 +36,7 @@ from shared.log.sqlite import SqliteLog
 from shared.logs import log_context
 from shared.mapping_file import LoadedMapping
 from shared.mapping_warnings import warning_lines
+from shared.runs_topic import RunRecords
 from shared.settings import Settings
 from shared.sources import plan_sources
 from shared.tasks import all_of
@@ -153,7 +154,10 @@ async def _run(
 ) -> RunResult:
     identifier = sync.settings.integration.identifier
     started_at = now()
-    run_id = new_run_id(started_at, secrets.token_hex(2))
+    before = RunRecords(log)
+    await before.catch_up()
+    newest = max((run.run_id for run in before.runs), default="")
+    run_id = new_run_id(started_at, secrets.token_hex(2), newest)
     sources = plan_sources(loaded.config, kinds=sync.kinds, now=started_at)
     topics = [source.topic for source in sources]
     stages = [*topics, ENTITIES.name]

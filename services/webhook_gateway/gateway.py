@@ -26,6 +26,7 @@ from services.webhook_gateway.room import Place, Room
 from services.webhook_gateway.verifier import SECRET_SETTING, Verifier, build_verifier
 from shared.errors import PagerportError
 from shared.log.interface import Clock, Log, NewRecord
+from shared.service.tracing import Tracing, Untraced
 from shared.settings import Settings
 from shared.webhook_address import webhook_paths
 
@@ -67,6 +68,7 @@ class WebhookGateway:
         body_timeout_s: Time that a body has to come in.
         now: Wall clock, aware UTC.
         clock: Monotonic seconds.
+        tracing: Hears of the webhooks that are published.
 
     Attributes:
         counters: What became of the requests.
@@ -85,6 +87,7 @@ class WebhookGateway:
         body_timeout_s: float = BODY_TIMEOUT_S,
         now: Callable[[], datetime],
         clock: Clock = time.monotonic,
+        tracing: Tracing | None = None,
     ) -> None:
         self.counters = GatewayCounters()
         self.paths = paths
@@ -95,6 +98,7 @@ class WebhookGateway:
         self._body_timeout_s = body_timeout_s
         self._room = Room(in_flight_bytes, self.counters)
         self._now = now
+        self._tracing = tracing or Untraced()
         self._complaints = Complaints(clock)
         self._late: set[asyncio.Task[object]] = set()
         self._unknown_types: set[str] = set()
@@ -170,15 +174,17 @@ class WebhookGateway:
                 return
             case Treatment.PUBLISH:
                 pass
-        record = webhook_record(
-            judgement,
-            body,
-            headers=headers,
-            query=scope["query_string"],
-            source=self._source,
-            received_at=self._now(),
-        )
-        await self._publish(record, place)
+        with self._tracing.webhook(judgement.event_type) as traceparent:
+            record = webhook_record(
+                judgement,
+                body,
+                headers=headers,
+                query=scope["query_string"],
+                source=self._source,
+                received_at=self._now(),
+                traceparent=traceparent,
+            )
+            await self._publish(record, place)
         self.counters.published += 1
         if judgement.is_unreadable:
             self.counters.unreadable += 1
@@ -217,7 +223,8 @@ class WebhookGateway:
             raise RefusedError(Refusal.LOG_SLOW)
         try:
             task.result()
-        except (PagerportError, KeyError, ValueError) as error:
+        except (PagerportError, KeyError, ValueError, RuntimeError) as error:
+            # RuntimeError: it was closed, as a process does that is about to end.
             self._complaints.say(
                 "log failed", f"webhooks are refused with 503: the log failed ({_said(error)})"
             )
@@ -251,6 +258,7 @@ def gateway_app(
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     clock: Clock = time.monotonic,
+    tracing: Tracing | None = None,
 ) -> WebhookGateway:
     """Return the gateway of an installation.
 
@@ -259,6 +267,7 @@ def gateway_app(
         settings: Secrets, paths and bounds.
         now: Wall clock, aware UTC.
         clock: Monotonic seconds.
+        tracing: Hears of the webhooks that are published.
 
     Raises:
         ConfigurationError: There is nothing to verify webhooks with.
@@ -272,6 +281,7 @@ def gateway_app(
         in_flight_bytes=settings.webhook.in_flight_bytes,
         now=now,
         clock=clock,
+        tracing=tracing,
     )
 
 

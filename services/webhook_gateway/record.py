@@ -27,6 +27,7 @@ def webhook_record(
     query: bytes,
     source: str,
     received_at: datetime,
+    traceparent: str = "",
 ) -> NewRecord:
     """Return the record: the body verbatim, and beside CloudEvents attributes the request around it.
 
@@ -37,6 +38,7 @@ def webhook_record(
         query: Query string as it stood in the address.
         source: `pagerport/<identifier>/gateway`.
         received_at: When the request came.
+        traceparent: See `RecordHeaders`.
     """
     kept = []
     webhook_id = ""
@@ -57,6 +59,7 @@ def webhook_record(
         time=received_at,
         origin=Origin.LIVE,
         kind=judgement.kind,
+        traceparent=traceparent,
     )
     return NewRecord(
         WEBHOOKS.name, judgement.key(record_id).encode(), body, headers=(*attributes.encode(), *kept)

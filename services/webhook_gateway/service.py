@@ -28,7 +28,7 @@ async def open_gateway(log: Log, settings: Settings, metrics: ServiceMetrics) ->
             created.
     """
     await log.create_topics([WEBHOOKS.name])
-    gateway = gateway_app(log, settings)
+    gateway = gateway_app(log, settings, tracing=metrics.tracing)
     show_counters(gateway.counters, metrics)
     logger.info("webhooks are taken at %s", " and ".join(gateway.paths))
     try:

@@ -3,11 +3,12 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from shared.delete_window import WINDOW_MIN, DeleteWindow
+from shared.log.interface import Clock
 from shared.port.client import PortClient
 
 LEAST: Final = 20
@@ -92,12 +93,12 @@ class Sizes:
 
     Args:
         port: Is asked.
-        now_s: Seconds.
+        clock: Monotonic seconds.
     """
 
-    def __init__(self, port: PortClient, now_s: Callable[[], float]) -> None:
+    def __init__(self, port: PortClient, clock: Clock) -> None:
         self._port = port
-        self._now_s = now_s
+        self._clock = clock
         self._kept: dict[str, tuple[float, int]] = {}
 
     async def get(self, blueprint: str, leaving: asyncio.Event) -> int:
@@ -107,10 +108,10 @@ class Sizes:
             LeavingError, FatalError: See `PortClient`.
         """
         kept = self._kept.get(blueprint)
-        if kept is not None and 0 <= self._now_s() - kept[0] < WINDOW_MIN * 60:
+        if kept is not None and self._clock() - kept[0] < WINDOW_MIN * 60:
             return kept[1]
         number = await self._port.count_entities(blueprint, leaving=leaving)
         if number is None:
             return 0
-        self._kept[blueprint] = (self._now_s(), number)
+        self._kept[blueprint] = (self._clock(), number)
         return number

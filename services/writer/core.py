@@ -1,12 +1,11 @@
 """Is the writer's core: takes records of the entity topic, makes Port hold them, returns an outcome each."""
 
 import asyncio
-import logging
 import random
+import time
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 import orjson
 
@@ -16,39 +15,38 @@ from services.writer.breaker import Sizes
 from services.writer.chain import Chain, Chains, Settled, failure
 from services.writer.change import Change
 from services.writer.comparison import differences
-from services.writer.decoding import Newer, Unreadable, decode
+from services.writer.decoding import Unreadable, decode
 from services.writer.deleting import DELETED, NOT_DELETED, PLANNED, Deleter
 from services.writer.folding import fold, overtaken
+from services.writer.grace import run_with_grace
 from services.writer.holds import Holds
 from services.writer.letters import Decoded, letter_of, outcome_of
 from services.writer.looking import look
 from services.writer.lookups import lookups
 from services.writer.preparation import Drop, Preparer, is_proposal
 from services.writer.recorder import Recorder
+from services.writer.retrying import Retries
 from services.writer.shape import Shape
 from services.writer.shapes import Shapes
 from services.writer.upserting import WRITTEN, Upserter, pack
 from shared.core import Batch
 from shared.dead_letters import dead_letter_record
-from shared.errors import FatalError
+from shared.held_partitions import HeldPartitions, Newer
 from shared.http.backoff import Backoff
-from shared.installations import Foreign, foreign, held_line
+from shared.installations import Foreign, foreign
 from shared.letter_lines import LetterLines
-from shared.log.interface import Log, Record, TopicPartition
+from shared.log.interface import Clock, Log, Record, TopicPartition
 from shared.outcome import Outcome
-from shared.port.call import LeavingError
-from shared.port.client import BULK_UPSERT_LIMIT, PortClient
-from shared.port.persistence import Patience, Persistence, Verdict
+from shared.port.client import PortClient
+from shared.port.persistence import Patience
 from shared.settings.choices import Deletes
 from shared.sightings import Sightings
-
-logger = logging.getLogger(__name__)
 
 UNCHANGED = Settled(Count.UNCHANGED)
 
 
 class WriterCore:
-    """Implements `shared.core.Core` for `port.entities`. Keeps nothing between batches but blueprints.
+    """Implements `shared.core.Core` for `port.entities`. Keeps nothing of an entity between batches.
 
     Args:
         log: Takes dead letters.
@@ -65,6 +63,7 @@ class WriterCore:
             another waits for the last ones of its batch; batches of different partitions may be handled side
             by side.
         says_all: Log which values a run's changes lose too; else who made the core asks for `drops`.
+        clock: Monotonic seconds.
     """
 
     def __init__(
@@ -82,27 +81,26 @@ class WriterCore:
         deletes: Deletes = Deletes.ON,
         members: int = 1,
         says_all: bool = False,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._log = log
         self._port = port
         self._now = now
         self._search_chunk = search_chunk
         self._concurrency = concurrency
-        self._patience = patience or Patience()
-        self._backoff = backoff or Backoff(cap_s=15.0, jitter=random.random)
+        self._retries = Retries(
+            port, patience or Patience(), backoff or Backoff(cap_s=15.0, jitter=random.random), clock
+        )
         self._grace_s = grace_s
         self._dry_run = dry_run
-        self._shapes = Shapes(port, self._now_s)
-        self._preparer = Preparer(self._shapes, says_all=says_all)
-        self._upserter = Upserter(port, self._shapes, concurrency=concurrency)
-        sizes = Sizes(port, self._now_s)
-        self._deleter = Deleter(port, sizes, mode=deletes, concurrency=concurrency)
+        shapes = Shapes(port, clock)
+        self._preparer = Preparer(shapes, says_all=says_all)
+        self._upserter = Upserter(port, shapes, concurrency=concurrency)
+        self._deleter = Deleter(port, Sizes(port, clock), mode=deletes, concurrency=concurrency)
         self._deletes = deletes
-        self._holds = Holds(self._now_s, members=members)
+        self._holds = Holds(lambda: now().timestamp(), members=members)
         self._letter_lines = LetterLines()
-        self._said_held: dict[TopicPartition, str] = {}
-        self._written = 0
-        self._last_written_s = float("-inf")
+        self._held = HeldPartitions("writer", port.identifier)
 
     @property
     def drops(self) -> Sightings[Drop]:
@@ -114,10 +112,9 @@ class WriterCore:
         """Blueprints whose live deletes were held in the last ten minutes: for readiness."""
         return self._holds.blueprints
 
-    @property
-    def held(self) -> str:
-        """Return why a partition is held (readiness); empty: none is."""
-        return next(iter(self._said_held.values()), "")
+    def held(self, owned: Collection[TopicPartition]) -> str:
+        """Return why one of our partitions is held (readiness); empty: none is."""
+        return self._held.why(owned)
 
     async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
         """Carry out a batch. See `shared.core.Core.handle`."""
@@ -127,7 +124,9 @@ class WriterCore:
             if isinstance(one, Unreadable):
                 work.ends[index] = failure(Reason.UNREADABLE, one.detail)
         changes = [one for one in decoded if isinstance(one, Change)]
-        await self._until_left(self._carry_out(changes, work, batch.leaving), batch.leaving)
+        await run_with_grace(
+            self._carry_out(changes, work, batch.leaving), batch.leaving, grace_s=self._grace_s
+        )
         self._holds.close(work.breaker)
         letters = [
             (record, letter_of(record, one, end, self._now()))
@@ -158,42 +157,10 @@ class WriterCore:
             one = one or foreign(record.headers, self._port.identifier) or decode(index, record)
             if isinstance(one, Newer | Foreign) and record.place not in held:
                 held[record.place] = one
-                self._say_held(record, one)
+                self._held.hold(record, one)
             decoded.append(one)
-        for place in {record.place for record in records}.difference(held):
-            self._said_held.pop(place, None)
+        self._held.release({record.place for record in records}.difference(held))
         return decoded
-
-    def _say_held(self, record: Record, why: Newer | Foreign) -> None:
-        if isinstance(why, Foreign):
-            line = held_line(record, why, self._port.identifier)
-        else:
-            line = (
-                f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version "
-                f"{why.version} is newer than this release; upgrade the writer"
-            )
-        if self._said_held.get(record.place) != line:
-            self._said_held[record.place] = line
-            logger.error(line)
-
-    async def _until_left(self, work: Coroutine[Any, Any, None], leaving: asyncio.Event) -> None:
-        """Run the work; once we are asked to leave, only calls under way get time to end."""
-        task = asyncio.ensure_future(work)
-        left = asyncio.ensure_future(leaving.wait())
-        try:
-            await asyncio.wait({task, left}, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                await asyncio.wait({task}, timeout=self._grace_s)
-        finally:
-            left.cancel()
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
-        if not task.cancelled():
-            try:
-                task.result()
-            except LeavingError:
-                return
 
     async def _carry_out(self, changes: list[Change], work: Chains, leaving: asyncio.Event) -> None:
         """Carry out the changes blueprint by blueprint as these come to be known.
@@ -249,7 +216,7 @@ class WriterCore:
         self, ready: list[Chain], work: Chains, shapes: dict[str, Shape | None], leaving: asyncio.Event
     ) -> None:
         """Take the next step of each chain, and wait if one of them needs it."""
-        written_before = self._written
+        written_before = self._retries.written
         deletes = [chain for chain in ready if chain.head.is_delete]
         upserts = [chain for chain in ready if not chain.head.is_delete]
         curious = [chain for chain in upserts if chain.wants_look or (self._dry_run and not chain.looked)]
@@ -281,7 +248,7 @@ class WriterCore:
         again = self._settle({chain: end for chain, end in attempts.items() if chain not in refused}, work)
         await self._judge_again(refused, work, shapes, leaving)
         if again and not leaving.is_set():
-            await self._wait_to_try_again(again, work, leaving, others=self._written > written_before)
+            await self._retries.wait(again, work, leaving, others=self._retries.written > written_before)
 
     def _settle(self, attempts: dict[Chain, Attempt], work: Chains) -> dict[Chain, Again]:
         """Settle what can be; return what must be tried again."""
@@ -296,8 +263,7 @@ class WriterCore:
                     work.settle(chain, attempt.end)
                 case Settled():
                     if attempt is WRITTEN or attempt is DELETED:
-                        self._written += 1
-                        self._last_written_s = self._now_s()
+                        self._retries.note_written()
                     work.settle(chain, attempt)
         return again
 
@@ -322,55 +288,6 @@ class WriterCore:
                 self._settle({chain: attempt}, work)
             elif end := self._preparer.prepare(change, shapes):
                 work.settle(chain, end)
-
-    async def _wait_to_try_again(
-        self, again: dict[Chain, Again], work: Chains, leaving: asyncio.Event, *, others: bool
-    ) -> None:
-        """Give up what Port goes on failing for while it takes others; wait for the rest.
-
-        Args:
-            again: What is to be tried again.
-            work: Settles what is given up.
-            leaving: Ends the wait.
-            others: Port took something in the same round.
-
-        Raises:
-            FatalError: Port has taken nothing for too long.
-        """
-        now_s, failures = self._now_s(), 0
-        for chain, attempt in again.items():
-            if chain.persistence is None:
-                chain.persistence = Persistence(self._patience, now_s, proven=others)
-            verdict = chain.persistence.failed(
-                now_s,
-                successes=self._written,
-                last_success_s=self._last_written_s,
-                may_count=not attempt.limited,
-                # Port answered the call that this item failed in; if only with something of this item.
-                probed_well=not attempt.unsaid,
-            )
-            if verdict is Verdict.STALLED and not self._is_for_it_alone(attempt, chain.persistence, again):
-                raise FatalError(
-                    f"Port has taken none of the entities sent for {self._patience.stall_s:.0f} s; last:"
-                    f" {attempt.detail}"
-                )
-            if verdict is Verdict.AGAIN:
-                failures = max(failures, chain.persistence.failures)
-            else:
-                work.settle(chain, failure(Reason.RETRIES_EXHAUSTED, attempt.detail))
-        if failures:
-            limited = any(attempt.limited for attempt in again.values())
-            cause = "rate limit" if limited else "failed entities"
-            await self._port.pause(cause, self._backoff.delay_s(failures), leaving)
-
-    def _is_for_it_alone(self, attempt: Again, persistence: Persistence, again: Collection[Chain]) -> bool:
-        """Whether only these entities are held up, by a rate limit or by silence, and Port has taken others.
-
-        Such an entity must not keep its partition for ever.
-        """
-        few = len(again) <= BULK_UPSERT_LIMIT
-        is_alone = attempt.unsaid or (attempt.limited and few)
-        return is_alone and self._last_written_s >= persistence.began_s
 
     def _record(
         self,
@@ -401,9 +318,6 @@ class WriterCore:
         change = chain.head
         shape = shapes[change.blueprint]
         return differences(change.body, chain.held or {}, shape or Shape(), merge=change.merge)
-
-    def _now_s(self) -> float:
-        return self._now().timestamp()
 
 
 def _may_be_judged_again(chain: Chain, attempt: Attempt) -> bool:

@@ -14,6 +14,7 @@ from schemas.entity_change import EntityChange
 from schemas.headers import PREFIX, Operation, Origin, RecordHeaders
 from schemas.versions import SCHEMA_VERSION
 from services.writer.change import Change
+from shared.held_partitions import Newer
 from shared.log.interface import Record
 
 _ORIGINS: Final[Mapping[bytes, Origin]] = {origin.value.encode(): origin for origin in Origin}
@@ -49,17 +50,6 @@ class _Headers(NamedTuple):
     run_id: str
     kind: str
     confirmed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Newer:
-    """A record of a schema version that this release does not know: it stays where it is.
-
-    Attributes:
-        version: The version it has.
-    """
-
-    version: int
 
 
 def decode(index: int, record: Record) -> Change | Unreadable | Newer:

@@ -6,7 +6,8 @@ from schemas.dead_letter import DeadLetter, LetterFailure
 from schemas.outcome import Count, Reason
 from services.writer.chain import Settled
 from services.writer.change import Change
-from services.writer.decoding import Newer, Unreadable
+from services.writer.decoding import Unreadable
+from shared.held_partitions import Newer
 from shared.installations import Foreign
 from shared.log.interface import Record
 from shared.outcome import LiveDelete, Outcome

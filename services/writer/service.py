@@ -1,7 +1,7 @@
 """Starts the writer on a log: its client of Port, its core, its place in the group."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Final
@@ -73,7 +73,7 @@ async def open_writer(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
             yield Running(
                 tasks=[*tasks, telling],
                 consumers=consumers,
-                checks=lambda: [watch.check(), _records(core), _deletes(core)],
+                checks=lambda: [watch.check(), _records(core, consumers), _deletes(core)],
             )
         finally:
             for consumer in consumers:
@@ -82,8 +82,9 @@ async def open_writer(log: Log, settings: Settings, metrics: ServiceMetrics) -> 
             await asyncio.gather(*tasks, telling, return_exceptions=True)
 
 
-def _records(core: WriterCore) -> Check:
-    return Check("records", is_ok=not core.held, detail=core.held)
+def _records(core: WriterCore, consumers: Sequence[Consumer]) -> Check:
+    held = core.held({place for consumer in consumers for place in consumer.owned})
+    return Check("records", is_ok=not held, detail=held)
 
 
 def _deletes(core: WriterCore) -> Check:

@@ -1,9 +1,9 @@
 """Knows the shapes of blueprints, asked of Port at most every two minutes."""
 
 import asyncio
-from collections.abc import Callable
 
 from services.writer.shape import Shape, read_shape
+from shared.log.interface import Clock
 from shared.port.client import PortClient
 
 KEPT_S = 120.0
@@ -14,12 +14,12 @@ class Shapes:
 
     Args:
         port: Is asked.
-        now_s: Seconds.
+        clock: Monotonic seconds.
     """
 
-    def __init__(self, port: PortClient, now_s: Callable[[], float]) -> None:
+    def __init__(self, port: PortClient, clock: Clock) -> None:
         self._port = port
-        self._now_s = now_s
+        self._clock = clock
         self._kept: dict[str, tuple[float, Shape]] = {}
 
     async def get(self, blueprint: str, leaving: asyncio.Event) -> Shape | None:
@@ -30,14 +30,14 @@ class Shapes:
             FatalError: See `PortClient`.
         """
         kept = self._kept.get(blueprint)
-        if kept is not None and 0 <= self._now_s() - kept[0] < KEPT_S:
+        if kept is not None and self._clock() - kept[0] < KEPT_S:
             return kept[1]
         self.forget(blueprint)
         definition = await self._port.get_blueprint(blueprint, leaving=leaving)
         if definition is None:
             return None
         shape = read_shape(definition)
-        self._kept[blueprint] = (self._now_s(), shape)
+        self._kept[blueprint] = (self._clock(), shape)
         return shape
 
     def forget(self, blueprint: str) -> None:

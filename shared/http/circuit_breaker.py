@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -84,9 +84,13 @@ class CircuitBreaker:
         self._tries += 1
         return self._backoff.delay_s(self._tries, self._asked_s)
 
-    async def change(self) -> None:
-        """Return once a try is over, or the circuit is closed."""
-        await self._changed.wait()
+    def change(self) -> Awaitable[object]:
+        """Return what ends once a try is over, or the circuit is closed, from this call on.
+
+        Not a coroutine of its own: that would look for the event only when it is first run, and the one
+        which tells of our turn may be gone by then.
+        """
+        return self._changed.wait()
 
     def _tell(self) -> None:
         self._changed.set()

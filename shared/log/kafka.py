@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.errors import (
     OffsetOutOfRangeError as ClusterOffsetOutOfRangeError,
@@ -29,26 +28,19 @@ from shared.log.interface import (
     TopicFilter,
     TopicPartition,
 )
+from shared.log.kafka_clients import CLOSE_TIMEOUT_S, KafkaClients
 from shared.log.kafka_connection import KafkaConnection
 from shared.log.kafka_coordinator import ask_coordinator
 from shared.log.kafka_errors import kafka_errors
-from shared.log.kafka_lanes import Lanes
 from shared.log.kafka_member import KafkaMember
 from shared.log.kafka_odd_names import tolerate_odd_names
-from shared.log.kafka_reader import KafkaReaders
 from shared.log.kafka_stopping import stop_for_good
 from shared.log.kafka_topics import Difference, KafkaTopics
 from shared.log.metadata_limit import check_metadata
 from shared.log.places import choose_place
-from shared.tasks import all_of
 
 logger = logging.getLogger(__name__)
 
-BATCH_BYTES: Final = 512 * 1024
-"""Of one request's part for one partition: few round trips on real networks. A larger record goes alone."""
-MAX_REQUEST_BYTES: Final = 16 * 1024 * 1024
-CLOSE_TIMEOUT_S: Final = 5.0
-"""aiokafka's producer waits for what is under way as long as a request may take."""
 JOIN_RETRY_S: Final = 1.0
 _MEMBERS: Final = 5
 """Place in the description of a group. Source: Kafka protocol, DescribeGroups response."""
@@ -74,7 +66,7 @@ class KafkaLog:
         self._keyless = count()
         self._counts: dict[str, int] = {}
         self._coordinators: dict[str, int] = {}
-        self._parts: _Parts | None = None
+        self._clients: KafkaClients | None = None
 
     @property
     def connection(self) -> KafkaConnection:
@@ -89,13 +81,13 @@ class KafkaLog:
         """
         tolerate_odd_names()
         async with self._errors("connecting"):
-            self._parts = await _Parts.start(self._connection)
+            self._clients = await KafkaClients.start(self._connection)
 
     async def close(self) -> None:
         """Close the connections. Members of groups must have left."""
-        if self._parts is not None:
-            parts, self._parts = self._parts, None
-            await parts.close()
+        if self._clients is not None:
+            clients, self._clients = self._clients, None
+            await clients.close()
 
     async def append(self, records: Sequence[NewRecord]) -> list[Position]:
         """Append all records in order and return when they are durable. See `Log.append`.
@@ -298,66 +290,16 @@ class KafkaLog:
             self._counts = await self._topics.partition_counts()
 
     @property
-    def _open(self) -> "_Parts":
-        if self._parts is None:
+    def _open(self) -> KafkaClients:
+        if self._clients is None:
             raise RuntimeError("the log on Kafka is not open")
-        return self._parts
+        return self._clients
 
     @asynccontextmanager
     async def _errors(self, doing: str, *, timeout_s: float | None = None) -> AsyncIterator[None]:
         limit_s = self._connection.request_timeout_ms / 1000 if timeout_s is None else timeout_s
         async with kafka_errors(self._connection.address, doing, timeout_s=limit_s):
             yield
-
-
-class _Parts:
-    """The clients of an open log."""
-
-    def __init__(
-        self,
-        connection: KafkaConnection,
-        producer: AIOKafkaProducer,
-        admin: AIOKafkaAdminClient,
-        outside: AIOKafkaConsumer,
-    ) -> None:
-        self.producer = producer
-        self.admin = admin
-        self.outside = outside
-        self.lanes = Lanes(producer, connection.names)
-        self.readers = KafkaReaders(connection.client_arguments(), connection.names)
-
-    @classmethod
-    async def start(cls, connection: KafkaConnection) -> "_Parts":
-        arguments = connection.client_arguments()
-        parts = cls(
-            connection,
-            AIOKafkaProducer(
-                **{**arguments, "request_timeout_ms": int(connection.append_timeout_s * 1000)},
-                acks="all",
-                # With idempotence one batch that expires poisons the producer for good; see decision 10.
-                enable_idempotence=False,
-                max_batch_size=BATCH_BYTES,
-                max_request_size=MAX_REQUEST_BYTES,
-            ),
-            AIOKafkaAdminClient(**arguments),
-            AIOKafkaConsumer(**arguments, group_id=None, enable_auto_commit=False),
-        )
-        try:
-            await all_of(parts.producer.start(), parts.admin.start(), parts.outside.start())
-        except BaseException:
-            await parts.close()
-            raise
-        return parts
-
-    async def close(self) -> None:
-        await self.lanes.close()
-        await self.readers.close()
-        ends = (
-            (self.producer.stop, self.producer.client),
-            (self.outside.stop, self.outside._client),
-            (self.admin.close, self.admin._client),
-        )
-        await asyncio.gather(*(stop_for_good(*end, timeout_s=CLOSE_TIMEOUT_S) for end in ends))
 
 
 def _refuse_outside(

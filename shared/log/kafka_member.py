@@ -11,14 +11,11 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka import TopicPartition as ClusterPartition
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import IllegalStateError
-from faststream import AckPolicy
-from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka import KafkaBroker
 from faststream.kafka.annotations import KafkaMessage as InjectedMessage
-from faststream.kafka.message import FAKE_CONSUMER
 
 from shared.errors import NotOwnerError
 from shared.log.interface import (
@@ -29,18 +26,15 @@ from shared.log.interface import (
     Subscription,
     TopicPartition,
 )
-from shared.log.kafka_connection import MAX_POLL_INTERVAL_MS, KafkaConnection
+from shared.log.kafka_connection import KafkaConnection
 from shared.log.kafka_errors import kafka_errors
-from shared.log.kafka_reader import FETCH_MAX_BYTES, to_record
+from shared.log.kafka_reader import to_record
 from shared.log.kafka_stopping import stop_for_good
+from shared.log.kafka_subscriber import Rebalances, make_subscriber
 from shared.log.partition_buffer import PartitionBuffer
 
 logger = logging.getLogger(__name__)
 
-BATCH_RECORDS: Final = 1_000
-"""Most records that FastStream hands over at once."""
-EMPTY_POLL_PAUSE_MS: Final = 50
-"""FastStream sleeps this long after a poll that brought nothing: the price of a first record."""
 LEAVE_TIMEOUT_S: Final = 10.0
 RANGE_CHECK_INTERVAL_S: Final = 30.0
 """How often a member that gets nothing looks whether the log still reaches its positions."""
@@ -89,27 +83,8 @@ class KafkaMember:
         self._emptied = asyncio.Event()
         self._emptied.set()
         self._checked_at_s = 0.0
-        self._subscriber = broker.subscriber(
-            pattern=connection.names.pattern(topics),
-            group_id=connection.names.group(group),
-            batch=True,
-            ack_policy=AckPolicy.MANUAL,
-            parser=parse_raw,
-            decoder=decode_none,
-            listener=_Rebalances(self._revoked, self._assigned),
-            # Only for partitions never committed: the runtime's positions win, see `_aim`.
-            auto_offset_reset="earliest",
-            partition_assignment_strategy=(RangePartitionAssignor,),
-            max_records=BATCH_RECORDS,
-            batch_timeout_ms=EMPTY_POLL_PAUSE_MS,
-            fetch_max_bytes=FETCH_MAX_BYTES,
-            session_timeout_ms=connection.session_timeout_ms,
-            heartbeat_interval_ms=connection.heartbeat_interval_ms,
-            rebalance_timeout_ms=connection.rebalance_timeout_ms,
-            max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
-            persistent=False,
-            title=group,
-            description=f"Member of the group {group}.",
+        self._subscriber = make_subscriber(
+            broker, connection, group, topics, Rebalances(self._revoked, self._assigned)
         )
         self._subscriber(self._take_in)
 
@@ -339,45 +314,6 @@ class KafkaMember:
             return
         if not await stop_for_good(self._subscriber.stop, consumer._client, timeout_s=LEAVE_TIMEOUT_S):
             logger.warning("%s: left without an answer of Kafka, which will miss this member", self._group)
-
-
-class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """Hands aiokafka's news to a member; a rebalance goes on when the call returns."""
-
-    def __init__(
-        self,
-        revoked: Callable[[], Awaitable[None]],
-        assigned: Callable[[set[ClusterPartition]], Awaitable[None]],
-    ) -> None:
-        self._revoked = revoked
-        self._assigned = assigned
-
-    async def on_partitions_revoked(self, revoked: set[ClusterPartition]) -> None:  # noqa: ARG002 - aiokafka's
-        """Wait until the batch in hand is done; nothing of it is done twice then."""
-        await self._revoked()
-
-    async def on_partitions_assigned(self, assigned: set[ClusterPartition]) -> None:
-        """Begin with the new partitions."""
-        await self._assigned(assigned)
-
-
-async def parse_raw(records: tuple[ConsumerRecord, ...]) -> KafkaMessage:
-    """Return a batch as FastStream's message without looking into it, so that no record can fail here.
-
-    One parameter: it replaces FastStream's parser. The bodies are for its middlewares, which sum them up.
-    """
-    return KafkaMessage(
-        raw_message=records,
-        body=[record.value or b"" for record in records],
-        consumer=FAKE_CONSUMER,
-        correlation_id="-",
-        message_id="-",
-    )
-
-
-def decode_none(message: KafkaMessage) -> object:
-    """Return the raw records; FastStream decodes even what no handler asks for."""
-    return message.raw_message
 
 
 def _now_s() -> float:

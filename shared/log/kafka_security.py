@@ -7,7 +7,7 @@ from pathlib import Path
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from shared.settings.choices import SaslMechanism, SecurityProtocol
-from shared.settings.model import KafkaSettings
+from shared.settings.parts import KafkaSettings
 
 PREFIX = "OCEAN__KAFKA__"
 

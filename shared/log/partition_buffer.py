@@ -2,10 +2,10 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from itertools import count
 
 from shared.log.fair_shares import fair_shares
 from shared.log.interface import Record, TopicPartition
+from shared.log.turns import Turns
 
 
 class PartitionBuffer:
@@ -13,8 +13,7 @@ class PartitionBuffer:
 
     def __init__(self) -> None:
         self._lanes: dict[TopicPartition, deque[Record]] = {}
-        self._served: dict[TopicPartition, int] = {}
-        self._serving = count(1)
+        self._turns = Turns()
 
     def __len__(self) -> int:
         return sum(map(len, self._lanes.values()))
@@ -48,7 +47,7 @@ class PartitionBuffer:
 
     def take(self, limit: int) -> list[Record]:
         """Take out up to so many records; who was served least recently comes first."""
-        ready = sorted(self._lanes, key=lambda place: self._served.get(place, 0))
+        ready = self._turns.in_order(self._lanes)
         shares = fair_shares([len(self._lanes[place]) for place in ready], limit)
         taken: list[Record] = []
         for place, share in zip(ready, shares, strict=True):
@@ -56,7 +55,7 @@ class PartitionBuffer:
                 continue
             lane = self._lanes[place]
             taken += [lane.popleft() for _ in range(share)]
-            self._served[place] = next(self._serving)
+            self._turns.serve(place)
             if not lane:
                 del self._lanes[place]
         return taken

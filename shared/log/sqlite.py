@@ -10,16 +10,13 @@ from itertools import count
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
-from schemas.topics import Cleanup
 from shared.errors import ConfigurationError, FatalError, RetryableError
-from shared.log.fair_shares import fair_shares
 from shared.log.interface import (
     Assignment,
     AssignmentListener,
     Clock,
     Committed,
     NewRecord,
-    OffsetOutOfRangeError,
     Position,
     Record,
     Subscription,
@@ -29,15 +26,18 @@ from shared.log.interface import (
 from shared.log.metadata_limit import check_metadata
 from shared.log.places import choose_place
 from shared.log.sqlite_append import pack_records, positions_of
-from shared.log.sqlite_cleanup import expire, finish_compaction, plan_compaction, rewrite_chunks
+from shared.log.sqlite_file import require_log
 from shared.log.sqlite_groups import Group
 from shared.log.sqlite_health import FileHealth
 from shared.log.sqlite_lock import FileLock
-from shared.log.sqlite_store import Store, require_log
+from shared.log.sqlite_maintenance import maintain
+from shared.log.sqlite_positions import outside, refuse_outside, share
+from shared.log.sqlite_store import Store
 from shared.log.sqlite_temporary import TemporaryPlace, remove_leftovers
 from shared.log.sqlite_waiters import Waiters
 from shared.log.sqlite_worker import InlineWorker, ThreadWorker, Worker
 from shared.log.sqlite_writes import Chunks, GroupCommit, WriteQueue
+from shared.log.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +46,6 @@ T = TypeVar("T")
 
 LOOK_INTERVAL_S: Final = 0.25
 """How often a log looks for what other processes have appended."""
-
-_REWRITE_CHUNKS = 64
 
 
 class SqliteLog:
@@ -74,8 +72,7 @@ class SqliteLog:
         self._waiters = Waiters()
         self._groups: dict[str, Group] = {}
         self._keyless = count()
-        self._served: dict[TopicPartition, int] = {}
-        self._serving = count(1)
+        self._turns = Turns()
         self._known_topics = set(store.topics)
         self._known_loads = store.loads
 
@@ -95,6 +92,7 @@ class SqliteLog:
 
         Raises:
             ConfigurationError: The file cannot be used, or another process consumes it.
+            RetryableError, FatalError: It cannot be cleaned up; see the class.
         """
         path = Path(path)
         if not consuming:
@@ -112,8 +110,12 @@ class SqliteLog:
         log = cls(store, worker, lock=lock, is_shared=durable, clock=clock)
         if durable:
             log._looker = asyncio.create_task(log._look())
-            if consuming:
+        if durable and consuming:
+            try:
                 await log.maintain(int(clock() * 1000))
+            except BaseException:
+                await log.close()
+                raise
         return log
 
     @classmethod
@@ -226,44 +228,24 @@ class SqliteLog:
         has_looked = not self._is_shared
         while True:
             self._check_open()
-            wanted = self._share(positions, max_records)
+            wanted = share(self._store.lanes, positions, self._turns, max_records)
             if wanted:
-                return await self._run(self._store.read, wanted)
+                records = await self._run(self._store.read, wanted)
+                # What was there a moment ago may have been forgotten before it was read.
+                refuse_outside(self._store.lanes, positions)
+                for place in dict.fromkeys(record.place for record in records):
+                    self._turns.serve(place)
+                return records
             if not has_looked:
                 await self._refresh()
                 has_looked = True
             elif not await self._waiters.wait(frozenset(positions), deadline_s):
                 return []
 
-    def _share(
-        self, positions: Mapping[TopicPartition, int], max_records: int
-    ) -> list[tuple[TopicPartition, int, int]]:
-        """Return partition, position and count of what to read now, least recently served first."""
-        lanes = self._store.lanes
-        ready = [place for place, position in positions.items() if lanes[place].end > position]
-        ready.sort(key=lambda place: self._served.get(place, 0))
-        shares = fair_shares([lanes[place].end - positions[place] for place in ready], max_records)
-        wanted = [
-            (place, positions[place], share) for place, share in zip(ready, shares, strict=True) if share
-        ]
-        for place, _, _ in wanted:
-            self._served[place] = next(self._serving)
-        return wanted
-
     async def _check_range(self, positions: Mapping[TopicPartition, int]) -> None:
-        if self._outside(positions) and self._is_shared:
+        if self._is_shared and outside(self._store.lanes, positions):
             await self._refresh()  # Another process may have appended what we do not know of yet.
-        outside = self._outside(positions)
-        if outside:
-            raise OffsetOutOfRangeError(outside)
-
-    def _outside(self, positions: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
-        lanes = self._store.lanes
-        return {
-            place: lanes[place].start
-            for place, position in positions.items()
-            if not lanes[place].start <= position <= lanes[place].end
-        }
+        refuse_outside(self._store.lanes, positions)
 
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Return for each partition the offset the next record will get."""
@@ -328,20 +310,7 @@ class SqliteLog:
         """
         if not self._lock.is_held:
             raise ConfigurationError(f"{self.path} is open for reading and appending, not for cleaning up")
-        for topic in self._store.topics.values():
-            for place in topic.places:
-                if topic.spec.cleanup is not Cleanup.DELETE:
-                    await self._compact(place, now_ms)
-                if topic.spec.retention_ms is not None:
-                    await self._run(expire, self._store, place, now_ms - topic.spec.retention_ms)
-
-    async def _compact(self, place: TopicPartition, now_ms: int) -> None:
-        plan = await self._run(plan_compaction, self._store, place, now_ms)
-        if plan is None:
-            return
-        for at in range(0, len(plan.rows), _REWRITE_CHUNKS):
-            await self._run(rewrite_chunks, self._store, plan, plan.rows[at : at + _REWRITE_CHUNKS])
-        await self._run(finish_compaction, self._store, plan)
+        await maintain(self._store, self._run, now_ms)
 
     async def _write(self, chunks: Chunks, commits: Sequence[GroupCommit]) -> list[int]:
         try:

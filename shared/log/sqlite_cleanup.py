@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from schemas.topics import DAY_MS
 from shared.log.interface import TopicPartition
 from shared.log.sqlite_chunk import ChunkRecord, keys_of_chunk, pack_chunk, unpack_chunk
-from shared.log.sqlite_schema import OFFSET_BITS
+from shared.log.sqlite_schema import OFFSET_MASK
 from shared.log.sqlite_store import Lane, Store
 
 TOMBSTONE_RETENTION_MS = DAY_MS
 """How long a tombstone outlives what it deletes. Source: Apache Kafka, topic setting delete.retention.ms."""
-
-_OFFSET_MASK = (1 << OFFSET_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def _keys(store: Store, lane: Lane) -> Iterator[tuple[int, int, bytes | None, in
         "SELECT id, span, timestamp_ms, head FROM chunks WHERE id >= ? AND id < ? ORDER BY id",
         (lane.row(0), lane.row(lane.end)),
     ):
-        base = (row & _OFFSET_MASK) - span
+        base = (row & OFFSET_MASK) - span
         for delta, key, is_tombstone in keys_of_chunk(head):
             yield row, base + delta, key, timestamp_ms, is_tombstone
 
@@ -87,7 +85,7 @@ def rewrite_chunks(store: Store, plan: Compaction, rows: tuple[int, ...]) -> Non
             span, timestamp_ms, head, body = store.connection.execute(
                 "SELECT span, timestamp_ms, head, body FROM chunks WHERE id = ?", (row,)
             ).fetchone()
-            base = (row & _OFFSET_MASK) - span
+            base = (row & OFFSET_MASK) - span
             kept = [
                 record
                 for record in unpack_chunk(head, body)
@@ -138,7 +136,7 @@ def expire(store: Store, place: TopicPartition, before_ms: int) -> None:
         ).fetchone()
         if newest_old is None:
             return
-        start = (newest_old & _OFFSET_MASK) + 1
+        start = (newest_old & OFFSET_MASK) + 1
         store.connection.execute("DELETE FROM chunks WHERE id >= ? AND id <= ?", (lane.row(0), newest_old))
         store.connection.execute(
             "UPDATE partitions SET start_offset = ?, next_floor = ? WHERE id = ?", (start, lane.end, lane.id)

@@ -12,6 +12,7 @@ PAGE_BYTES = 16_384
 
 OFFSET_BITS = 40
 """A chunk's row id is its partition's id, shifted by these bits, plus the offset of its last record."""
+OFFSET_MASK = (1 << OFFSET_BITS) - 1
 
 Step = Callable[[sqlite3.Connection], None]
 

@@ -1,10 +1,8 @@
 """Reads and writes the embedded log's file: plain blocking calls, made by one thread at a time."""
 
-import logging
-import os
 import sqlite3
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -13,16 +11,11 @@ from schemas.topics import Topic, topic_of
 from shared.errors import ConfigurationError
 from shared.log.interface import Committed, Record, TopicPartition
 from shared.log.sqlite_chunk import Chunk, unpack_chunk
+from shared.log.sqlite_file import make_private, prepare
 from shared.log.sqlite_lock import FileLock
-from shared.log.sqlite_schema import OFFSET_BITS, PAGE_BYTES, VERSION, file_version, migrate, newer_file
+from shared.log.sqlite_schema import OFFSET_BITS, OFFSET_MASK, VERSION
 
-logger = logging.getLogger(__name__)
-
-_OFFSET_MASK = (1 << OFFSET_BITS) - 1
-_MAGIC = b"SQLite format 3\0"
-"""First bytes of an SQLite file. Source: SQLite, Database File Format."""
 _BUSY_TIMEOUT_S = 5.0
-_PRIVATE = 0o600
 _ROWS_PER_INSERT = 32
 _READ_BYTES = 16 * 1024 * 1024
 """A read stops after so many bytes of chunks, so that large records do not fill the memory."""
@@ -90,13 +83,13 @@ class Store:
             ConfigurationError: No log file of a version we can read, or not readable and writable.
         """
         if locked:
-            _make_private(path)
+            make_private(path)
         try:
             connection = sqlite3.connect(
                 path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
             try:
-                _prepare(
+                prepare(
                     connection,
                     path,
                     durable=durable,
@@ -147,7 +140,7 @@ class Store:
         for identifier, full_name, partition, start, floor, newest in rows:
             name = full_name[len(self._prefix) :]
             place = TopicPartition(name, partition)
-            end = floor if newest is None else max(floor, (newest & _OFFSET_MASK) + 1)
+            end = floor if newest is None else max(floor, (newest & OFFSET_MASK) + 1)
             lanes[place] = Lane(identifier, start, end)
             places.setdefault(name, []).append(place)
         topics: dict[str, TopicLanes] = {}
@@ -257,7 +250,7 @@ class Store:
                 )
             ) as rows:
                 for row, span, timestamp_ms, head, body in rows:
-                    base = (row & _OFFSET_MASK) - span
+                    base = (row & OFFSET_MASK) - span
                     for delta, key, value, headers in unpack_chunk(head, body, position - base):
                         records.append(
                             Record(topic, partition, base + delta, timestamp_ms, key, value, headers)
@@ -308,61 +301,3 @@ class _Transaction:
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-
-
-def _prepare(
-    connection: sqlite3.Connection, path: Path, *, durable: bool, lock: AbstractContextManager[object]
-) -> None:
-    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-    if not durable:
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    version = file_version(connection, path)
-    if version > VERSION:
-        raise newer_file(path, version, VERSION)
-    if durable:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-    else:
-        connection.execute("PRAGMA journal_mode = MEMORY")
-        connection.execute("PRAGMA synchronous = OFF")
-    if version < VERSION:
-        with lock:
-            migrate(connection, path)
-    connection.execute(
-        "BEGIN IMMEDIATE"
-    )  # Refused here if the file is read-only, and not at the first append.
-    connection.execute("ROLLBACK")
-
-
-def _make_private(path: Path) -> None:
-    """Make a file that is not there yet, for its owner only: it will hold what a whole account says.
-
-    Its side files get its mode from SQLite. The mode of a file that is there stays as its owner set it.
-    """
-    with suppress(OSError):
-        # What is wrong with the path SQLite says better.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE))
-
-
-def require_log(path: Path) -> None:
-    """Check that there is a file which may be a log; SQLite would make one.
-
-    Raises:
-        ConfigurationError: There is none, or it is something else.
-    """
-    if not path.is_file():
-        raise ConfigurationError(
-            f"there is no log at {path}; give the file that a sync named, with --log FILE or as "
-            "OCEAN__LOG__FILE"
-        )
-    if not _is_database(path):
-        raise ConfigurationError(f"{path} is not a pagerport log; give the file that the sync named")
-
-
-def _is_database(path: Path) -> bool:
-    """Return whether it is an SQLite file: an empty one is none, and a reader must not make one of it."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(_MAGIC)) == _MAGIC
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read ({error.strerror}); may you read it?") from None

@@ -5,9 +5,9 @@ import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 import orjson
@@ -19,81 +19,18 @@ from shared.http.exchange import exchange
 from shared.http.waits import WaitLedger
 from shared.log.interface import Clock, Sleep
 from shared.pagerduty.contact import Contact
+from shared.pagerduty.interface import Answer, Budget, Patience
 from shared.pagerduty.replies import Reply, judge_failure, judge_response
 from shared.pagerduty.request import Request, Try
 from shared.pagerduty.request_headers import request_headers
 from shared.pagerduty.verdicts import Verdict
+from shared.pagerduty.wording import URL_SETTING, US_URL, Wording
 from shared.redaction import Redactor
 
 HOST = "PagerDuty"
-EU_URL = "https://api.eu.pagerduty.com"
-US_URL = "https://api.pagerduty.com"
-URL_SETTING = "OCEAN__INTEGRATION__CONFIG__API_URL"
-TOKEN_SETTING = "OCEAN__INTEGRATION__CONFIG__TOKEN"  # noqa: S105 - the name of a setting
-STALL_SETTING = "OCEAN__SYNC__STALL_TIMEOUT_S"
 CHEAPEST_PATH = "/abilities"
 """Works with every kind of key. Source: PagerDuty REST API, List abilities."""
 _ANSWERS = frozenset({Verdict.OK, Verdict.DENIED, Verdict.NOT_FOUND})
-
-
-class Budget(Protocol):
-    """Says when a request may be sent. A scope is an operation, which may have a limit of its own."""
-
-    async def wait(self, scope: str) -> None:
-        """Return when a request could be sent."""
-
-    def take(self, scope: str) -> bool:
-        """Take leave for one request that is sent at once; False: there is none, wait again."""
-
-    def observe(self, scope: str, headers: Mapping[str, str]) -> None:
-        """Hear that a request of this scope is over, and what the server says is left (if anything)."""
-
-    def refuse(self, scope: str, headers: Mapping[str, str], wait_s: float) -> None:
-        """Hear that the server refused a request for its limit: nothing is left for so many seconds."""
-
-    def live(self) -> "Budget":
-        """Return the same budget for requests that go before all others."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long a request is tried for.
-
-    Attributes:
-        request_timeout_s: One request with its reply.
-        first_contact_s: Until PagerDuty has replied for the first time: a wrong address shows soon.
-        stall_timeout_s: Without any request of this client going through.
-        attempts: Failures of one request, until it is given up. They count only while PagerDuty answers
-            others, for an outage is nobody's fault.
-    """
-
-    request_timeout_s: float = 60.0
-    first_contact_s: float = 10.0
-    stall_timeout_s: float = 600.0
-    attempts: int = 8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What became of a request.
-
-    Attributes:
-        verdict: What it means; never RETRY, RATE_LIMITED or UNAUTHORIZED.
-        sent_at: When the request that was answered was sent.
-        attempts: Requests it took.
-        body: The JSON object, when OK.
-        size_bytes: Of the body as it was before it was parsed, when OK.
-        detail: What went wrong, in one line with status and request id, when not OK.
-        code: PagerDuty's own code of what went wrong; None: it gave none.
-    """
-
-    verdict: Verdict
-    sent_at: datetime
-    attempts: int
-    body: Mapping[str, Any] = field(default_factory=dict)
-    size_bytes: int = 0
-    detail: str = ""
-    code: int | None = None
 
 
 class PagerDutyClient:
@@ -137,6 +74,7 @@ class PagerDutyClient:
     ) -> None:
         self._http = http
         self._base_url = base_url.rstrip("/")
+        self._wording = Wording(self._base_url)
         self._token = token
         self._secrets = secrets
         self._redactor = Redactor([token, *secrets])
@@ -188,11 +126,7 @@ class PagerDutyClient:
     @property
     def address(self) -> str:
         """Return where PagerDuty is asked, for messages: without credentials or path."""
-        try:
-            url = httpx.URL(self._base_url)
-        except httpx.InvalidURL:
-            return "the configured address"
-        return f"{url.scheme}://{url.netloc.decode('ascii')}"
+        return self._wording.address
 
     async def get(
         self,
@@ -261,7 +195,7 @@ class PagerDutyClient:
             sent_at, reply = await self._ask_or_hold(state)
             state.attempts += 1
             if reply.verdict is Verdict.UNAUTHORIZED:
-                raise FatalError(self._clean(self._refusal(request, reply)))
+                raise FatalError(self._clean(self._wording.refusal(request, reply)))
             if reply.verdict not in {Verdict.RETRY, Verdict.RATE_LIMITED}:
                 return self._answer(reply, sent_at, state)
             if self._clock() >= self._deadline_s(state):
@@ -331,6 +265,7 @@ class PagerDutyClient:
                     return self._now(), await self._send(request)
 
     async def _send(self, request: Request) -> Reply:
+        left: Mapping[str, str] = {}
         try:
             with self._waits.in_flight(HOST):
                 response = await exchange(
@@ -342,14 +277,15 @@ class PagerDutyClient:
                     content=request.content,
                     headers={**self._headers, **request.headers},
                 )
+            left = response.headers
+            reply = judge_response(response, self._clean)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise ConfigurationError(f"{URL_SETTING} cannot be asked ({error}); use e.g. {US_URL}") from None
         except (httpx.RequestError, TimeoutError) as error:
-            self._budget.observe(request.scope, {})
             reply = judge_failure(error)
-        else:
-            self._budget.observe(request.scope, response.headers)
-            reply = judge_response(response, self._clean)
+        finally:
+            # Also when cancelled: what counts as under way for ever would take from the budget for ever.
+            self._budget.observe(request.scope, left)
         self._contact.note(request, reply, asked_s=self._asked_s(reply), now_s=self._clock())
         return reply
 
@@ -372,17 +308,9 @@ class PagerDutyClient:
         return max(self._contact.progress_at_s, state.started_s) + self._patience.stall_timeout_s
 
     def _outage(self, state: Try, reply: Reply) -> str:
-        """Return what to do when nothing has gone through for too long: host, what was asked, next step."""
         if not self._contact.is_made:
-            return (
-                f"PagerDuty cannot be reached at {self.address}: {reply.detail}; check {URL_SETTING}, "
-                "the network and its proxy"
-            )
-        return (
-            f"PagerDuty at {self.address} let nothing through for {self._patience.stall_timeout_s:.0f} "
-            f"s, at last {state.request}: {reply.detail}{self._whose(reply)}; run it again later, or raise "
-            f"{STALL_SETTING}"
-        )
+            return self._wording.no_contact(reply)
+        return self._wording.outage(state.request, reply, self._patience.stall_timeout_s)
 
     def _answer(self, reply: Reply, sent_at: datetime, state: Try) -> Answer:
         return Answer(
@@ -397,30 +325,12 @@ class PagerDutyClient:
 
     def _given_up(self, reply: Reply, sent_at: datetime, state: Try) -> Answer:
         number = state.failures + state.limited
-        detail = f"{state.request}: failed {number} times, at last {reply.detail}{self._whose(reply)}"
+        detail = self._wording.given_up(state.request, reply, number)
         return Answer(
             verdict=Verdict.GIVEN_UP,
             sent_at=sent_at,
             attempts=state.attempts,
             detail=self._clean(detail),
-        )
-
-    def _whose(self, reply: Reply) -> str:
-        """Return what to look at where something else answers; empty: PagerDuty has, or nobody."""
-        if not reply.is_foreign:
-            return ""
-        return (
-            f"; what answers at {self.address} is not PagerDuty: look at the proxy on the way and at "
-            f"{URL_SETTING}"
-        )
-
-    def _refusal(self, request: Request, reply: Reply) -> str:
-        """Return what to do about a refused token. Source: PagerDuty REST API, Authentication; regions."""
-        other = US_URL if self._base_url.startswith(EU_URL) else EU_URL
-        return (
-            f"PagerDuty at {self.address} refuses the token ({request}: {reply.detail}); put a valid REST "
-            f"API key into {TOKEN_SETTING}, or, if the account is in the other region, set "
-            f"{URL_SETTING}={other}"
         )
 
     def _clean(self, text: str) -> str:

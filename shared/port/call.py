@@ -26,6 +26,9 @@ class Call:
         before: The failures of a call that this one does a part of.
         is_question: It asks the same every time: once given up, the next one is soon given up, too.
         headers: Beside those of every call.
+        may_lack_route: Port may not know the route at all, for it is not documented: a 404 or 405 in whatever
+            form says so.
+        may_be_gone: A 404 says that an entity is gone: only JSON, which is Port's own, may say that.
         is_idle: Says of an answer that nothing came of the call: no progress, though Port has answered.
     """
 
@@ -38,6 +41,8 @@ class Call:
     before: Persistence | None = None
     is_question: bool = False
     headers: tuple[tuple[str, str], ...] = ()
+    may_lack_route: bool = False
+    may_be_gone: bool = False
     is_idle: Callable[[Answer], bool] | None = None
 
     @property

@@ -135,7 +135,7 @@ class PortClient:
         if not identifier or max(len(blueprint), len(identifier)) > NAME_LIMIT_CHARS:
             return None
         path = f"{blueprint_path(blueprint)}/entities/{quote(identifier, safe='')}"
-        return await self._get(path, "entity", "entities", None)
+        return await self._get(path, "entity", "entities", None, may_be_gone=True)
 
     async def search_entities(
         self,
@@ -270,13 +270,28 @@ class PortClient:
             probe=path,
             weight=_weight(identifiers),
             before=before,
+            may_be_gone=True,
         )
         return await self._transport.call(call, leaving)
 
     async def _get(
-        self, path: str, name: str, family: str, leaving: asyncio.Event | None, probe: str = ""
+        self,
+        path: str,
+        name: str,
+        family: str,
+        leaving: asyncio.Event | None,
+        probe: str = "",
+        *,
+        may_be_gone: bool = False,
     ) -> dict[str, Any] | None:
-        call = Call(method="GET", path=path, family=family, probe=probe, is_question=bool(probe))
+        call = Call(
+            method="GET",
+            path=path,
+            family=family,
+            probe=probe,
+            is_question=bool(probe),
+            may_be_gone=may_be_gone,
+        )
         answer = await self._transport.call(call, leaving)
         if answer.status in _NOT_THERE and not answer.transient:
             return None

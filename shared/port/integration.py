@@ -77,17 +77,17 @@ class IntegrationCalls:
         Raises:
             RejectedError: Port refuses it, or has no such route.
         """
-        call = _call("PATCH", f"{self._path}/resync-state", state)
+        call = _call("PATCH", f"{self._path}/resync-state", state, may_lack_route=True)
         require_ok(call, await self._transport.call(call), self._transport.redact)
 
     async def resync_request(self) -> dict[str, Any] | None:
         """Return the last resync that somebody asked Port for: `id`, `updatedAt`; None: there was none."""
-        answer = await self._call("GET", f"{self._path}/resync-request")
+        answer = await self._call("GET", f"{self._path}/resync-request", may_lack_route=True)
         found = None if answer is None or answer.data is None else answer.data.get("request")
         return found if isinstance(found, dict) else None
 
-    async def _call(self, method: str, path: str) -> Answer | None:
-        call = _call(method, path)
+    async def _call(self, method: str, path: str, *, may_lack_route: bool = False) -> Answer | None:
+        call = _call(method, path, may_lack_route=may_lack_route)
         answer = await self._transport.call(call)
         if answer.status in _NOT_THERE and not answer.transient:
             return None
@@ -106,10 +106,17 @@ def _call(
     path: str,
     body: Mapping[str, Any] | None = None,
     headers: tuple[tuple[str, str], ...] = (),
+    *,
+    may_lack_route: bool = False,
 ) -> Call:
-    content = None if body is None else orjson.dumps(body)
     return Call(
-        method=method, path=path, family="other", body=content, weight=Weight.OPTIONAL, headers=headers
+        method=method,
+        path=path,
+        family="other",
+        body=None if body is None else orjson.dumps(body),
+        weight=Weight.OPTIONAL,
+        headers=headers,
+        may_lack_route=may_lack_route,
     )
 
 

@@ -70,6 +70,20 @@ class OwnedSearch:
         weight: Weight,
     ) -> dict[str, Entity] | None:
         """Return what a search finds, by identifier; None: Port does not let us look."""
+        found = await self._all(blueprint, query, include, limit, leaving=leaving, weight=weight)
+        return None if isinstance(found, Answer) else found
+
+    async def _all(
+        self,
+        blueprint: str,
+        query: Mapping[str, Any],
+        include: Sequence[str] | None,
+        limit: int,
+        *,
+        leaving: asyncio.Event | None,
+        weight: Weight,
+    ) -> dict[str, Entity] | Answer:
+        """Return what a search finds, by identifier, or the answer by which Port does not let us look."""
         body: dict[str, Any] = {"query": query, "limit": min(max(limit, 1), SEARCH_PAGE_LIMIT)}
         if include is not None:
             body["include"] = list(include)
@@ -79,7 +93,7 @@ class OwnedSearch:
             answer = await self._ask(blueprint, body, leaving, weight)
             entities = _named(answer)
             if entities is None or answer.data is None:
-                return None
+                return answer
             found |= {one["identifier"]: one for one in entities}
             cursor = answer.data.get("next")
             if not isinstance(cursor, str) or not cursor or cursor in cursors:
@@ -99,11 +113,12 @@ class OwnedSearch:
         """Return what of the entities that a rule finds is ours; None: Port does not let us look."""
         query = {"combinator": "and", "rules": [dict(rule), *self._ownership.rules]}
         shown = self._shown(include)
-        found = await self.find(blueprint, query, shown, limit, leaving=leaving, weight=Weight.WHOLE)
-        if found is None and len(shown) > len(include):
-            found = await self.find(blueprint, query, include, limit, leaving=leaving, weight=Weight.WHOLE)
-            self._is_hidden = found is not None
-        if found is None:
+        found = await self._all(blueprint, query, shown, limit, leaving=leaving, weight=Weight.WHOLE)
+        if isinstance(found, Answer) and len(shown) > len(include):
+            refusal = found
+            found = await self._all(blueprint, query, include, limit, leaving=leaving, weight=Weight.WHOLE)
+            self._note_refusal(refusal, is_taken_without=not isinstance(found, Answer))
+        if isinstance(found, Answer):
             return None
         ours, doubtful = await self._part(blueprint, list(found.values()), leaving)
         _say_doubtful(blueprint, doubtful)
@@ -121,14 +136,18 @@ class OwnedSearch:
         entities = _named(answer)
         if entities is None and len(body["include"]) > len(include):
             body["include"] = list(include)
-            answer = await self._ask(blueprint, body, leaving, Weight.WHOLE)
+            refusal, answer = answer, await self._ask(blueprint, body, leaving, Weight.WHOLE)
             entities = _named(answer)
-            self._is_hidden = entities is not None
+            self._note_refusal(refusal, is_taken_without=entities is not None)
         if entities is None or answer.data is None:
             return None
         following = answer.data.get("next")
         ours, doubtful = await self._part(blueprint, entities, leaving)
         return OwnedPage(tuple(ours), following if isinstance(following, str) else "", tuple(doubtful))
+
+    def _note_refusal(self, answer: Answer, *, is_taken_without: bool) -> None:
+        """Remember whether Port refuses searches for asking for `$datasource`; a failure tells nothing."""
+        self._is_hidden = is_taken_without and not answer.transient
 
     def _shown(self, include: Sequence[str]) -> list[str]:
         return [*include, *(() if self._is_hidden else (DATASOURCE,))]

@@ -17,19 +17,26 @@ from shared.port.answer import Answer
 UNREADABLE = "unreadable answer"
 TOO_LARGE = "answer too large"
 _TRANSIENT = frozenset({httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS})
+_NO_ROUTE = frozenset({httpx.codes.NOT_FOUND, httpx.codes.METHOD_NOT_ALLOWED})
 _HINT_LIMIT_CHARS = 200
 _TRACE_LIMIT_CHARS = 100
 
 
-def read_answer(response: httpx.Response, wall_s: float) -> Answer:
+def read_answer(
+    response: httpx.Response, wall_s: float, *, may_lack_route: bool = False, may_be_gone: bool = False
+) -> Answer:
     """Return what a response says.
 
     An HTML page is never Port's: whatever its status, something between us and Port wrote it, and it passes.
+    The same goes for a 404 that is no JSON object where, as Port's, it would say that an entity is gone.
     Only a 413 is taken from anybody, for the next hop will not take the body either.
+    Source: Port API, OpenAPI, errors.
 
     Args:
         response: Read to its end.
         wall_s: Seconds since the epoch.
+        may_lack_route: See `Call`.
+        may_be_gone: See `Call`.
     """
     status, headers, content = response.status_code, response.headers, response.content
     data = _read_object(content)
@@ -39,10 +46,15 @@ def read_answer(response: httpx.Response, wall_s: float) -> Answer:
         is_limit = status == httpx.codes.TOO_MANY_REQUESTS
         cause = RATE_LIMIT if is_limit else f"HTTP {status}"
         asked_s = parse_wait_s(headers, wall_s, resets=is_limit)
-    elif (is_page and status != httpx.codes.REQUEST_ENTITY_TOO_LARGE) or (data is None and status < 300):
+    elif may_lack_route and status in _NO_ROUTE:
+        pass
+    elif (is_page and status != httpx.codes.REQUEST_ENTITY_TOO_LARGE) or (
+        data is None and (status < 300 or (may_be_gone and status == httpx.codes.NOT_FOUND))
+    ):
         cause = UNREADABLE
+    hint = f"HTTP {status}" if cause == UNREADABLE and status >= 300 else ""
     trace_id = headers.get("x-trace-id", "")[:_TRACE_LIMIT_CHARS]
-    return Answer(status, data, cause=cause, trace_id=trace_id, asked_s=asked_s)
+    return Answer(status, data, cause=cause, trace_id=trace_id, asked_s=asked_s, hint=hint)
 
 
 def _read_object(content: bytes) -> dict[str, Any] | None:

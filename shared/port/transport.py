@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -15,18 +15,18 @@ from shared.errors import ConfigurationError, FatalError
 from shared.http.backoff import Backoff
 from shared.http.circuit_breaker import CircuitBreaker
 from shared.http.exchange import exchange
-from shared.http.pause import until_left
 from shared.http.waits import RATE_LIMIT, WaitLedger
 from shared.log.interface import Clock, Sleep
 from shared.port.answer import Answer
-from shared.port.call import Call, LeavingError
+from shared.port.call import Call
+from shared.port.gate import Gate
 from shared.port.pacing import Pacer
 from shared.port.persistence import Patience, Persistence, Verdict
 from shared.port.reading import TOO_LARGE, is_foreign, no_answer, read_answer, read_date
 from shared.port.redaction import PortRedactor
 from shared.port.token import Credentials, Token, TokenSource, read_token
+from shared.port.waiting import HOST, Waiting
 
-HOST = "Port"
 TOKEN_PATH = "/v1/auth/access_token"  # noqa: S105 # a path, not a secret
 _TOKEN_FAMILY = "token"  # noqa: S105 # the name of a rate limit
 _PROBE_FAMILY = "blueprint"
@@ -88,11 +88,11 @@ class PortTransport:
         self._patience = patience or Patience()
         self._backoff = backoff or Backoff(cap_s=15.0, jitter=random.random)
         self._circuit = CircuitBreaker(HOST, self._backoff.jitter)
-        self._slots = asyncio.Semaphore(concurrency)
         self._clock = clock
         self._wall = wall
-        self._sleep = sleep
         self._pacer = Pacer()
+        self._waiting = Waiting(waits, sleep)
+        self._gate = Gate(concurrency, self._pacer, self._circuit, self._waiting, clock)
         self._tokens = TokenSource(self._fetch_token, clock)
         self._successes: Counter[str] = Counter()
         self._last_success_s: dict[str, float] = {}
@@ -100,7 +100,6 @@ class PortTransport:
         self._refused: Token | None = None
         self._renewals = 0
         self._hopeless_s: dict[str, float] = {}
-        self._answered = asyncio.Event()
 
     @property
     def successes(self) -> int:
@@ -135,13 +134,13 @@ class PortTransport:
         while True:
             token = await self._tokens.get(leaving)
             answer = await self._send_or_hold(call, {"authorization": token.header}, leaving)
-            if answer.status == httpx.codes.UNAUTHORIZED:
-                refusals += 1
-                await self._renew(call, answer, token, refusals, leaving)
-                continue
-            if answer.status == httpx.codes.FORBIDDEN:
-                raise self._refusal(call, answer)
             if not answer.transient:
+                if answer.status == httpx.codes.UNAUTHORIZED:
+                    refusals += 1
+                    await self._renew(call, answer, token, refusals, leaving)
+                    continue
+                if answer.status == httpx.codes.FORBIDDEN:
+                    raise self._refusal(call, answer)
                 self._renewals = 0
                 if call.is_idle is None or not call.is_idle(answer):
                     self._note_success(call.family)
@@ -201,19 +200,19 @@ class PortTransport:
         self, call: Call, headers: dict[str, str], leaving: asyncio.Event | None
     ) -> Answer:
         """Send the call as soon as the circuit is closed, or it is the turn of this one to try."""
-        while not await self._take_slot(call.family, leaving, may_try=False):
+        while not await self._gate.enter(call.family, leaving, may_try=False):
             # A rate limit was waited for before: who queues can try at once.
             with self._circuit.queue() as has_turn:
                 while self._circuit.is_open:
                     if has_turn():
                         await self.pause(self._circuit.cause, self._circuit.next_delay_s(), leaving)
                         return await self._try(call, headers, leaving)
-                    await self._until(self._circuit.cause, self._circuit.change, leaving)
+                    await self._waiting.until(self._circuit.cause, self._circuit.change, leaving)
         return await self._send(call, headers)
 
     async def _try(self, call: Call, headers: dict[str, str], leaving: asyncio.Event | None) -> Answer:
         """Send the call even while the circuit is open."""
-        await self._take_slot(call.family, leaving, may_try=True)
+        await self._gate.enter(call.family, leaving, may_try=True)
         return await self._send(call, headers)
 
     async def _send(self, call: Call, headers: dict[str, str]) -> Answer:
@@ -238,10 +237,7 @@ class PortTransport:
         except (httpx.RequestError, TimeoutError) as error:
             answer = no_answer(error)
         finally:
-            self._pacer.ended(call.family)
-            self._slots.release()
-            self._answered.set()
-            self._answered = asyncio.Event()
+            self._gate.leave(call.family)
         if answer.transient and answer.cause not in {RATE_LIMIT, TOO_LARGE}:
             self._circuit.failed(answer.cause, answer.asked_s)
         else:
@@ -255,7 +251,9 @@ class PortTransport:
                 f"{self.base_url} answers {call.method} {call.route} with a redirect (HTTP"
                 f" {response.status_code}), which Port's API does not do; check OCEAN__PORT__BASE_URL"
             )
-        answer = read_answer(response, self._wall())
+        answer = read_answer(
+            response, self._wall(), may_lack_route=call.may_lack_route, may_be_gone=call.may_be_gone
+        )
         self.answered_at = read_date(response)
         self._met = self._met or not is_foreign(answer)
         return answer
@@ -316,44 +314,13 @@ class PortTransport:
         given_up_s = self._hopeless_s.get(call.path) if call.is_question else None
         return given_up_s is not None and self._clock() - given_up_s < HOPELESS_S
 
-    async def _take_slot(self, family: str, leaving: asyncio.Event | None, *, may_try: bool) -> bool:
-        """Wait until a request may be sent, without keeping a slot from families that may go.
-
-        Args:
-            family: Of the request.
-            leaving: Gives up the wait once set.
-            may_try: It is sent even while the circuit is open; else False is returned as soon as that is so.
-        """
-        while True:
-            await self._slots.acquire()
-            delay_s = self._pacer.delay_s(family, self._clock())
-            if delay_s <= 0 and self._pacer.has_room(family, self._clock()):
-                if may_try or not self._circuit.is_open:
-                    self._pacer.sent(family)
-                    return True
-                self._slots.release()
-                return False
-            self._slots.release()
-            if delay_s > 0:
-                await self.pause(RATE_LIMIT, delay_s, leaving)
-            else:
-                await self._answered.wait()
-
     async def pause(self, cause: str, delay_s: float, leaving: asyncio.Event | None) -> None:
         """Wait for Port, and have it accounted.
 
         Raises:
             LeavingError: `leaving` is set.
         """
-        await self._until(cause, lambda: self._sleep(delay_s), leaving)
-
-    async def _until(
-        self, cause: str, wait: Callable[[], Awaitable[object]], leaving: asyncio.Event | None
-    ) -> None:
-        with self._waits.waiting(HOST, cause):
-            stays = await until_left(wait, leaving)
-        if not stays:
-            raise LeavingError(f"left while waiting for Port ({cause})")
+        await self._waiting.pause(cause, delay_s, leaving)
 
     def _note_success(self, family: str) -> None:
         self._successes[family] += 1

@@ -35,6 +35,7 @@ from shared.service.probes import (
 )
 from shared.service.process import ServiceProcess
 from shared.service.running import OpenService
+from shared.service.tracing import open_tracing
 from shared.settings import LogFormat, Settings, load_settings
 from shared.settings.loading import Group, require
 from shared.visible import visible
@@ -60,7 +61,7 @@ class ServiceApp(AsgiFastStream):
     def __init__(self, name: str, settings: Settings, open_service: OpenService) -> None:
         self.service_name = name
         self._settings_of_service = settings
-        metrics = ServiceMetrics(name)
+        metrics = ServiceMetrics(name, open_tracing(name))
         connection = kafka_connection(settings, service=name)
         broker = connection.make_broker(
             middlewares=[KafkaPrometheusMiddleware(registry=metrics.registry, app_name=name)]
@@ -74,7 +75,7 @@ class ServiceApp(AsgiFastStream):
             on_startup=[self.process.connect],
             after_startup=[self._open],
             on_shutdown=[self.process.close],
-            after_shutdown=[log.close],
+            after_shutdown=[log.close, metrics.tracing.close],
             specification=AsyncAPI(
                 title=f"pagerport {name}", version=str(SCHEMA_VERSION), description=_ABOUT
             ),

@@ -18,6 +18,7 @@ from shared.core import Batch, Core
 from shared.http.waits import WaitLedger
 from shared.log.interface import Clock
 from shared.outcome import Outcome
+from shared.service.tracing import Tracing, Untraced
 
 PREFIX: Final = "pagerport_"
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
@@ -32,17 +33,19 @@ class ServiceMetrics:
 
     Args:
         service: Name of the service, a label of what its cores do.
+        tracing: Hears of the same records.
 
     Attributes:
         service: That name.
+        tracing: Of the service.
         registry: Where they are collected.
     """
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, tracing: Tracing | None = None) -> None:
         self.service = service
+        self.tracing = tracing or Untraced()
         self._shown: dict[str, Collector] = {}
         self.registry = CollectorRegistry()
-        self._read: dict[str, Collector] = {}
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -67,8 +70,8 @@ class ServiceMetrics:
         )
 
     def meter(self, core: Core, clock: Clock = time.monotonic) -> Core:
-        """Return a core that does what `core` does and counts it."""
-        return _MeteredCore(core, self, clock)
+        """Return a core that does what `core` does, counts it, and tells the tracing of it."""
+        return _MeteredCore(self.tracing.traced(core), self, clock)
 
     def count(self, batch: Batch, outcomes: Sequence[Outcome | None], took_s: float) -> None:
         """Count a batch that was handled."""

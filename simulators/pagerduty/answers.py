@@ -19,7 +19,8 @@ from simulators.pagerduty.refusals import (
     missing_arguments,
     not_found,
 )
-from simulators.pagerduty.resources import RESOURCES, Paging, Resource
+from simulators.pagerduty.resource import Paging, Resource
+from simulators.pagerduty.resources import RESOURCES
 from simulators.pagerduty.routes import Routes
 from simulators.pagerduty.schedules import render_schedule
 from simulators.pagerduty.selection import select

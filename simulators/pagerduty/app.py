@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from simulators.control import Controlled, json_answer, refusal
+from simulators.control import Controlled, json_answer, refusal, rows_wanted
 from simulators.pagerduty.access import Credentials
 from simulators.pagerduty.deliveries import Deliveries, Pace
 from simulators.pagerduty.live import Burst, Live
@@ -24,6 +24,7 @@ from simulators.pagerduty.subscription_answers import subscription_endpoints
 
 DEFAULT_TOKEN = "sim-account-token"  # noqa: S105  # a key of the simulator alone
 DEFAULT_BEARER = "pdus+sim-bearer-token"
+DELIVERIES_SHOWN = 100
 
 
 class ServiceChange(BaseModel):
@@ -140,17 +141,19 @@ class PagerDutySimulator(Controlled[PagerDutyAction]):
 
     async def _delivery_pace(self, request: Request) -> Response:
         """Show what became of deliveries, or change how they are made."""
-        if request.method == "PATCH":
-            try:
-                change = PaceChange.model_validate_json(await request.body())
-            except ValueError as error:
-                return refusal(error)
+        try:
+            last = rows_wanted(request)
+            is_change = request.method == "PATCH"
+            change = PaceChange.model_validate_json(await request.body()) if is_change else None
+        except ValueError as error:
+            return refusal(error)
+        if change is not None:
             for name, value in change.model_dump(exclude_none=True).items():
                 setattr(self.deliveries.pace, name, value)
             await self.deliveries.resume()
-        last = request.query_params.get("last", "100")
         pace = {name: getattr(self.deliveries.pace, name) for name in Pace.__slots__}
-        return json_answer({**self.deliveries.describe(int(last)), "pace": pace})
+        described = self.deliveries.describe(DELIVERIES_SHOWN if last is None else last)
+        return json_answer({**described, "pace": pace})
 
     def change_service(self, change: ServiceChange) -> None:
         """Change settings of the running service; windows of rate limits go on."""

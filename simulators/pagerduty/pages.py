@@ -16,7 +16,7 @@ from simulators.pagerduty.refusals import (
     bad_arguments,
     invalid_input,
 )
-from simulators.pagerduty.resources import Paging, Resource
+from simulators.pagerduty.resource import Paging, Resource
 
 ROW_CAP = 10_000  # Source: PagerDuty REST API, Pagination: offset + limit
 RowBytes = Callable[[str], bytes]

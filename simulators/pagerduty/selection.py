@@ -6,7 +6,7 @@ from typing import Any
 
 from simulators.pagerduty.parameters import Value
 from simulators.pagerduty.refusals import invalid_input
-from simulators.pagerduty.resources import Resource
+from simulators.pagerduty.resource import Resource
 from simulators.pagerduty.store import Store, moment
 from simulators.pagerduty.windows import TIME_FIELDS, Window, resolve_window
 

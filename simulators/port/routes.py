@@ -13,6 +13,11 @@ from simulators.port.integration_routes import IntegrationRoutes
 from simulators.port.search_routes import SearchRoutes
 
 Handler = Callable[[Call], Answer]
+# Source: Port API, OpenAPI, query of each route; what is not simulated is left out.
+READ = frozenset({"include", "exclude", "exclude_calculated_properties"})
+CHANGE = frozenset({"create_missing_related_entities", "run_id"})
+WRITE = CHANGE | {"upsert", "merge", "validation_only"}
+DELETE = frozenset({"delete_dependents", "run_id"})
 _OPEN = "{}"
 
 
@@ -24,11 +29,13 @@ class Endpoint:
         handler: Makes the answer.
         family: Whose rate limit counts. Source: Port API, Rate limits.
         needs_token: False only for the call that gives tokens.
+        query: Names of the parameters it takes; others are refused, for a misspelt flag does nothing.
     """
 
     handler: Handler
     family: str
     needs_token: bool = True
+    query: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -105,7 +112,7 @@ def port_routes(
             "/v1/organization": {"GET": Endpoint(organization, "other")},
             "/v1/blueprints": {
                 "GET": Endpoint(blueprints.read_all, "blueprints"),
-                "POST": Endpoint(blueprints.create, "blueprints"),
+                "POST": Endpoint(blueprints.create, "blueprints", query=frozenset({"create_catalog_page"})),
             },
             "/v1/blueprints/{blueprint}": {
                 "GET": Endpoint(blueprints.read, "blueprints"),
@@ -114,11 +121,11 @@ def port_routes(
                 "DELETE": Endpoint(blueprints.delete, "blueprints"),
             },
             "/v1/blueprints/{blueprint}/entities": {
-                "GET": Endpoint(entities.read_all, "entities"),
-                "POST": Endpoint(entities.upsert, "single_upsert"),
+                "GET": Endpoint(entities.read_all, "entities", query=READ),
+                "POST": Endpoint(entities.upsert, "single_upsert", query=WRITE),
             },
             "/v1/blueprints/{blueprint}/entities/bulk": {
-                "POST": Endpoint(entities.upsert_bulk, "bulk_upsert")
+                "POST": Endpoint(entities.upsert_bulk, "bulk_upsert", query=WRITE)
             },
             "/v1/blueprints/{blueprint}/entities/search": {
                 "POST": Endpoint(searches.search_blueprint, "entities_search")
@@ -127,22 +134,22 @@ def port_routes(
                 "POST": Endpoint(searches.of_datasource, "entities_search")
             },
             one_entity: {
-                "GET": Endpoint(entities.read, "entities"),
-                "PUT": Endpoint(entities.override, "entities"),
-                "PATCH": Endpoint(entities.update, "entities"),
-                "DELETE": Endpoint(entities.delete, "entities"),
+                "GET": Endpoint(entities.read, "entities", query=READ),
+                "PUT": Endpoint(entities.override, "entities", query=CHANGE),
+                "PATCH": Endpoint(entities.update, "entities", query=CHANGE),
+                "DELETE": Endpoint(entities.delete, "entities", query=DELETE),
             },
             "/v1/blueprints/{blueprint}/entities-count": {"GET": Endpoint(entities.count, "entities")},
             "/v1/blueprints/{blueprint}/bulk/entities/delete": {
-                "POST": Endpoint(entities.delete_bulk, "entities")
+                "POST": Endpoint(entities.delete_bulk, "entities", query=DELETE)
             },
-            "/v1/entities/search": {"POST": Endpoint(searches.search_all, "entities_search")},
+            "/v1/entities/search": {"POST": Endpoint(searches.search_all, "entities_search", query=READ)},
             "/v1/integration": {
                 "GET": Endpoint(integrations.read_all, "other"),
                 "POST": Endpoint(integrations.create, "other"),
             },
             one_integration: {
-                "GET": Endpoint(integrations.read, "other"),
+                "GET": Endpoint(integrations.read, "other", query=frozenset({"byField"})),
                 "PATCH": Endpoint(integrations.update, "other"),
                 "DELETE": Endpoint(integrations.delete, "other"),
             },

@@ -10,7 +10,7 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from simulators.control import ACTION_KEY, ROUTE_KEY
-from simulators.port.answers import TOO_LARGE_TEXT, Answer, RefusedError
+from simulators.port.answers import TOO_LARGE_TEXT, Answer, RefusedError, invalid
 from simulators.port.call import Call
 from simulators.port.rate_limits import RateLimits, reset_value
 from simulators.port.routes import Node, Routes
@@ -99,6 +99,9 @@ class PortService:
             writer=Writer(headers.get("user-agent", ""), self._tokens.client_id, now_ms),
             action=action,
         )
+        for name, _ in call.query:
+            if name not in endpoint.query:
+                raise invalid(name, "must NOT be an additional property")
         return endpoint.handler(call)
 
     def _place(self, scope: Scope) -> tuple[Node, tuple[str, ...]] | None:

@@ -12,8 +12,9 @@ from schemas.topics import COMMANDS, ENTITIES, WEBHOOKS, raw_topic
 from shared.core import Batch
 from shared.errors import NotOwnerError
 from shared.log.interface import Committed, NewRecord, OffsetOutOfRangeError, Subscription, TopicPartition
-from shared.log.kafka_member import BATCH_RECORDS, KafkaMember
+from shared.log.kafka_member import KafkaMember
 from shared.log.kafka_names import KafkaNames
+from shared.log.kafka_subscriber import BATCH_RECORDS
 from shared.outcome import Outcome
 from shared.runtime import Consumer
 from shared.topic_scan import scan

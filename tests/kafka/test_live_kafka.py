@@ -1,16 +1,18 @@
 """Delivers PagerDuty's webhooks to the four services on Kafka: bursts, a fetcher killed, a broker away."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from tests.broker.server import KafkaServer
 from tests.kafka.stack import Stack
+from tests.pipeline.collector import collector
 from tests.pipeline.harness import Stage, pagerduty, port
 from tests.pipeline.live import EVERY_TYPE, HEADERS, burst, deliveries, entity_writes, subscribe, wrong
 
@@ -23,12 +25,13 @@ LIVE = (
 )
 """What events tell of: analytics of a service change with its incidents, and PagerDuty says nothing of it."""
 PATIENCE_S = 240.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
 PAGE_DELAY_MS = 4_000
 """Long enough for a live change to come and go."""
 
 
 @contextmanager
-def live_stack(folder: Path, servers: str) -> Iterator[Stack]:
+def live_stack(folder: Path, servers: str, more: Mapping[str, str] = NOTHING) -> Iterator[Stack]:
     """Run the stack, with a subscription that delivers to its gateway, until the first run has ended."""
     mapping = folder / "live.yaml"
     mapping.write_text(LIVE)
@@ -39,7 +42,7 @@ def live_stack(folder: Path, servers: str) -> Iterator[Stack]:
             Stage(there, here, folder),
             servers,
             prefix=f"{folder.name}.",
-            more={"OCEAN__MAPPING__FILE": str(mapping)},
+            more={"OCEAN__MAPPING__FILE": str(mapping), **more},
         )
         url = f"http://127.0.0.1:{stack.gateway_port}/integration/webhook"
         stack.more = {**stack.more, "OCEAN__INTEGRATION__CONFIG__WEBHOOK_SECRET": subscribe(there, url)}
@@ -98,11 +101,16 @@ def assert_an_old_page_undoes_no_live_change(stack: Stack) -> None:
 def test_every_event_type_ends_as_the_right_entity_also_with_a_fetcher_killed(
     tmp_path: Path, kafka_servers: str
 ) -> None:
-    with live_stack(tmp_path, kafka_servers) as stack:
+    with collector() as backend, live_stack(tmp_path, kafka_servers, backend.variables) as stack:
         there = stack.stage.pagerduty
         made = {"service.created": {"id": "PNEWSVC"}, "service.deleted": {"id": "PNEWSVC"}}
         burst(there, changes=[{"event_type": name, **made.get(name, {})} for name in EVERY_TYPE])
         settle(stack)
+        through = {f"pagerport-{name}" for name in ("gateway", "fetcher", "mapper", "writer")}
+        stack.wait_until(
+            lambda: any({span.service for span in spans} == through for spans in backend.traces().values()),
+            "an event is traced through all services",
+        )
         assert_a_resync_finds_nothing(stack)
         assert_an_old_page_undoes_no_live_change(stack)
 

@@ -271,6 +271,7 @@ class Process:
             port_time=self.port.time,
             make_sweep=self._make_sweep,
             make_hydration=self._make_hydration,
+            clock=asyncio.get_running_loop().time,
         )
 
     def _make_sweep(self, reader: RunReader) -> Sweep:
@@ -327,6 +328,7 @@ class Process:
             now=self.outside.clock.now,
             backoff=Backoff(cap_s=15.0, jitter=jitter),
             members=MEMBERS,
+            clock=asyncio.get_running_loop().time,
         )
         for _ in range(MEMBERS):
             consumer = Consumer(

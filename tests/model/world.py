@@ -304,12 +304,18 @@ class World:
                 self.counts["attempts"] += run.attempt
 
     def differences(self, aside: Iterable[EntityKey] = ()) -> list[str]:
-        """Compare what Port holds with what the oracle makes of the account, property by property."""
-        expected = {key: value for key, value in self._expected().items() if key not in set(aside)}
+        """Compare what Port holds with what the oracle makes of the account, property by property.
+
+        Args:
+            aside: What may be there or not: an incident whose service is gone arrives while a sweep keeps
+                the service, because others still point at it.
+        """
+        free = set(aside)
+        expected = {key: value for key, value in self._expected().items() if key not in free}
         held: dict[str, dict[str, dict[str, Json]]] = {}
         for entity in self.port.catalog.entities():
             key = (entity.blueprint, entity.identifier)
-            if key in expected or not (entity.is_placeholder or self.may_stay(key)):
+            if key in expected or not (key in free or entity.is_placeholder or self.may_stay(key)):
                 held.setdefault(entity.blueprint, {})[entity.identifier] = self._mapped(
                     entity.full_document()
                 )

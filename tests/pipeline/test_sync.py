@@ -1,7 +1,9 @@
 """Runs `pagerport sync` against the simulators and compares the catalog with the oracle's."""
 
+import asyncio
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,9 @@ import httpx
 import pytest
 import yaml
 
+from shared.groups import MAPPER_GROUP, WRITER_GROUP
+from shared.log.sqlite import SqliteLog
+from shared.runs_topic import RunRecords, run_record
 from tests.oracle import differences, expected_catalog
 from tests.pipeline.harness import CLIENT_SECRET, TOKEN, Stage, pagerduty, port
 from tests.pipeline.mappings import FOUR_ENTRIES, PAGE, SPINE
@@ -49,6 +54,35 @@ def test_second_sync_of_the_unchanged_account_writes_nothing(stage: Stage) -> No
     for kind in again.result["kinds"].values():
         assert kind["writer"]["unchanged"] == kind["fetched"]
         assert set(kind["writer"]) <= {"unchanged", "coerced"}
+
+
+async def set_forward(file: Path, run_id: str) -> None:
+    """Make of the last run in a log one that began when the clock was ahead."""
+    log = await SqliteLog.open(file, durable=True, consuming=True)
+    runs = RunRecords(log)
+    await runs.catch_up()
+    (run,) = runs.runs
+    later = run.model_copy(update={"run_id": run_id})
+    await log.append([run_record(later, identifier="pipeline", made_at=run.started_at)])
+    for group in (MAPPER_GROUP, WRITER_GROUP):
+        places = await log.partitions(lambda _: True)
+        await log.commit(
+            group,
+            {
+                place: replace(one, metadata=one.metadata.replace(run.run_id, run_id))
+                for place, one in (await log.committed(group, places)).items()
+            },
+        )
+    await log.close()
+
+
+def test_sync_whose_clock_was_set_back_since_the_last_one_counts_all_that_it_reads(stage: Stage) -> None:
+    mapping, file = stage.mapping(SPINE), stage.folder / "own.db"
+    assert stage.run("sync", "--mapping", mapping, OCEAN__LOG__FILE=str(file)).code == 0
+    asyncio.run(set_forward(file, "20990101T000000.000000Z-ab12"))
+    again = stage.run("sync", "--mapping", mapping, "--json", OCEAN__LOG__FILE=str(file))
+    assert (again.code, again.result["unmapped"], again.result["unsettled"]) == (0, 0, 0)
+    assert again.result["run_id"] > "20990101T000000.000000Z-ab12"
 
 
 def test_only_the_kinds_asked_for_are_read(stage: Stage) -> None:

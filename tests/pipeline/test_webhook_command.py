@@ -183,6 +183,19 @@ def test_nothing_is_deleted_without_a_yes(run: Run, simulated: Simulator) -> Non
     assert "give --yes to delete" in ended.err
 
 
+def test_address_of_somebody_elses_subscription_steers_no_terminal(run: Run, simulated: Simulator) -> None:
+    run("create")
+    state = simulated.state()
+    ((made_id, row),) = state["webhook_subscriptions"].items()
+    row["delivery_method"]["url"] = "https://hooks.example/\x1b[31mred"
+    simulated.http.put("/_sim/state", json=state).raise_for_status()
+
+    ended = run("delete", made_id, "--yes")
+
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == f"{made_id} delivers to https://hooks.example/\\x1b[31mred\ndeleted\n"
+
+
 @pytest.mark.parametrize("address", ["https://hooks.example", "https://hooks.example/"])
 def test_address_without_a_path_gets_the_one_of_the_gateway(
     run: Run, simulated: Simulator, address: str

@@ -12,7 +12,8 @@ from schemas.entity_change import EntityChange
 from schemas.headers import Operation, Origin, RecordHeaders
 from schemas.mapping import MappingInForce
 from schemas.topics import dlq_topic
-from services.mapper.core import LeftOut, MapperCore, new_omissions
+from services.mapper.core import MapperCore
+from services.mapper.omissions import LeftOut, new_omissions
 from services.mapper.pool import WorkerPool
 from shared.core import Batch
 from shared.dead_letters import read_dead_letter

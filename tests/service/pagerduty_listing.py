@@ -19,7 +19,8 @@ from services.fetcher.page_room import PageRoom
 from shared.http.client import build_client
 from shared.http.waits import WaitLedger
 from shared.log.interface import NewRecord
-from shared.pagerduty.client import PagerDutyClient, Patience
+from shared.pagerduty.client import PagerDutyClient
+from shared.pagerduty.interface import Patience
 from shared.sources import Source, plan_sources
 from simulators.pagerduty.account import Sizes, generate_account
 from simulators.pagerduty.app import PagerDutySimulator, create_app

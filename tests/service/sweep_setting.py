@@ -317,7 +317,7 @@ class World:
     async def _stages(self, mapping: MappingInForce) -> AsyncIterator[list[asyncio.Task[None]]]:
         mapper = MapperCore(self.log, self.pool, now=self.setting.clock.now, identifier=IDENTIFIER)
         mapper.use(mapping)
-        writer = WriterCore(self.log, self.port, now=self.setting.clock.now)
+        writer = WriterCore(self.log, self.port, now=self.setting.clock.now, clock=self.setting.clock.seconds)
         consumers = [
             Consumer(
                 self.log,

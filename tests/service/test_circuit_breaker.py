@@ -13,8 +13,10 @@ import pytest
 from services.fetcher.budget import RateBudget
 from shared.http.circuit_breaker import OPENS_AFTER, CircuitBreaker
 from shared.http.client import build_client
+from shared.http.pause import until_left
 from shared.http.waits import WaitLedger
-from shared.pagerduty.client import Answer, PagerDutyClient, Patience
+from shared.pagerduty.client import PagerDutyClient
+from shared.pagerduty.interface import Answer, Patience
 from shared.pagerduty.verdicts import Verdict
 from shared.port import persistence as port_persistence
 from shared.port.call import Call, LeavingError
@@ -287,3 +289,24 @@ def test_turns_come_in_the_order_of_the_queue() -> None:
         assert (first(), third is None) == (True, False)
     with circuit.queue() as fourth:
         assert fourth()
+
+
+async def test_turn_that_comes_at_the_moment_a_request_begins_to_wait_is_not_missed() -> None:
+    circuit = CircuitBreaker("Port", lambda: 1.0)
+    for _ in range(OPENS_AFTER):
+        circuit.failed("HTTP 503")
+
+    async def waits_for_its_turn() -> None:
+        with circuit.queue() as has_turn:
+            while not has_turn():
+                await until_left(circuit.change, asyncio.Event())
+
+    with circuit.queue():
+        second = asyncio.create_task(waits_for_its_turn())
+        await asyncio.sleep(0)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    has_come = second.done()
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    assert has_come

@@ -91,14 +91,20 @@ async def no_refresh(source: Source, object_id: str) -> bool:
 
 
 def conductor(
-    log: SqliteLog, list_source: ListSource, *, stall_timeout_s: float = 600.0, seconds_per_look: float = 0.0
+    log: SqliteLog,
+    list_source: ListSource,
+    *,
+    stall_timeout_s: float = 600.0,
+    seconds_per_look: float = 0.0,
+    jump_per_look_s: float = 0.0,
 ) -> Conductor:
-    """A conductor whose clock moves on with each look at the stages."""
-    at_s = 1_800_000_000.0
+    """A conductor whose clock moves on with each look at the stages, and that of the wall by a jump more."""
+    at_s, jumped_s = 0.0, 0.0
 
     async def sleep(_: float) -> None:
-        nonlocal at_s
+        nonlocal at_s, jumped_s
         at_s += seconds_per_look
+        jumped_s += jump_per_look_s
         await asyncio.sleep(0)
 
     return Conductor(
@@ -109,7 +115,8 @@ def conductor(
             requests=lambda: {"PagerDuty": 1, "Port": 2},
             successes=lambda: 3,
             watch=Watch(poll_s=0.01, stall_timeout_s=stall_timeout_s, on_snapshot=lambda _: None),
-            now=lambda: datetime.fromtimestamp(at_s, UTC),
+            now=lambda: datetime.fromtimestamp(1_800_000_000 + at_s + jumped_s, UTC),
+            clock=lambda: at_s,
             leadership=undisputed(),
             sleep=sleep,
         ),
@@ -155,6 +162,20 @@ async def test_stage_that_never_moves_ends_the_run_and_says_what_is_unfinished(l
     (*_, last) = await published(log)
     assert (last.state, last.unmapped, last.unsettled) == (RunState.FAILED, 3, 0)
     assert "no progress for 600 s" in last.error
+
+
+async def test_laptop_that_slept_for_hours_amid_a_run_goes_on_with_it(log: SqliteLog) -> None:
+    looks = 0
+
+    async def slow(source: Source, heard: Callable[[KindResult], None]) -> KindResult:
+        nonlocal looks
+        while looks < 5:
+            looks += 1
+            await asyncio.sleep(0)
+        return KindResult(state=KindState.COMPLETE)
+
+    run = conductor(log, slow, stall_timeout_s=600, jump_per_look_s=3600)
+    assert (await run.resync(a_run(), MAPPING, [USERS])).state is RunState.COMPLETED
 
 
 async def test_unexpected_error_closes_the_result_before_it_is_raised(log: SqliteLog) -> None:

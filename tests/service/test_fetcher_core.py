@@ -15,6 +15,7 @@ from services.fetcher.core import FetcherCore
 from shared.commands_topic import command_record
 from shared.core import Batch
 from shared.dead_letters import read_dead_letter
+from shared.errors import FatalError
 from shared.log.interface import NewRecord, Record, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.outcome import DONE, Outcome
@@ -85,6 +86,22 @@ async def test_commands_are_carried_out_in_order_and_events_hydrated_beside_them
     ]
 
 
+async def test_commands_go_on_while_nobody_may_know_which_mapping_is_in_force(log: SqliteLog) -> None:
+    desk = Desk()
+    problems: list[Exception] = [FatalError("a mapping of a newer release")]
+
+    async def catch_up() -> None:
+        if problems:
+            raise problems.pop()
+
+    core = FetcherCore(
+        log, desk.obey, now=lambda: AT, identifier="me", hydration=Hydration(), catch_up=catch_up
+    )
+    batch = await published(log, NewRecord(WEBHOOKS.name, b"incidents/Q1", b"{}"), a_command("c1"))
+    assert done(batch, await core.handle(batch)) == [(COMMANDS.name, 0)]
+    assert sorted(done(batch, await core.handle(batch))) == [(WEBHOOKS.name, 0), (COMMANDS.name, 0)]
+
+
 async def test_command_that_is_not_carried_out_yet_holds_those_behind_it(log: SqliteLog) -> None:
     desk = Desk(late="c2")
     batch = await published(log, a_command("c1"), a_command("c2"), a_command("c3"))
@@ -136,6 +153,10 @@ async def test_command_of_a_newer_release_is_held_not_guessed_at(
         "schema version 2 is newer than this release; upgrade the fetcher"
     ]
     assert (desk.taken, await letters(log)) == ([], [])
+    batch.leaving.set()
+    assert core.held == ""
+    batch.leaving.clear()
+    assert core.held != ""
     # A release that knows the version carries it out.
     monkeypatch.setattr("services.fetcher.core.SCHEMA_VERSION", SCHEMA_VERSION + 1)
     assert await core.handle(batch) == [DONE, DONE]

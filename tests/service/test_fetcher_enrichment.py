@@ -341,10 +341,12 @@ async def test_incident_whose_analytics_are_not_there_yet_has_null() -> None:
         {"more": True, "last": None, "data": []},
         {"more": True, "last": "PINC000001", "data": [{"created_at": "2026-01-01T00:00:00"}]},
         {"more": True, "data": [{"id": "PINC000001", "created_at": None}]},
+        {"more": False, "data": [{"id": None, "created_at": "2026-01-01T00:00:00"}]},
+        {"more": False, "data": [{"id": {"id": "PINC000001"}, "created_at": "2026-01-01T00:00:00"}]},
         {"rows": []},
         {"data": None},
     ],
-    ids=["nothing-more", "no-id", "no-time", "other-key", "null"],
+    ids=["nothing-more", "no-id", "no-time", "null-id", "odd-id", "other-key", "null"],
 )
 async def test_analytics_of_another_shape_are_unknown_not_null(body: Json) -> None:
     held = account(services=1)

@@ -1,5 +1,6 @@
 """Tests what the fetcher does when PagerDuty refuses, fails, or is not there."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from schemas.run import KindResult, KindState
 from services.fetcher.preflight import check_access
 from shared.errors import FatalError
-from shared.pagerduty.client import Patience
+from shared.pagerduty.interface import Patience
 from tests.service.pagerduty_listing import GONE, TOKEN, Bench, SimulatorBench, account
 
 USERS = {"path": "/users"}
@@ -58,6 +59,16 @@ async def test_list_that_does_not_exist_is_not_taken_for_empty(kind: str, state:
     is_skipped = state is KindState.SKIPPED
     step = f"take {kind} out of the mapping" if is_skipped else "check OCEAN__INTEGRATION__CONFIG__API_URL"
     assert listed.result.reason.endswith(step)
+
+
+async def test_new_list_that_is_gone_amid_its_pages_is_not_taken_for_whole() -> None:
+    def schedules(request: httpx.Request) -> httpx.Response:
+        if request.url.params["offset"] != "0":
+            return httpx.Response(404, json=GONE["body"])
+        return httpx.Response(200, json={"schedules": [{"id": "PS1"}], "more": True, "total": None})
+
+    listed = await answers(schedules).list("v3/schedules")
+    assert (listed.result.state, listed.ids, listed.result.warnings) == (KindState.FAILED, ["PS1"], [])
 
 
 async def test_new_list_that_an_account_does_not_know_yet_holds_nothing_and_says_so() -> None:
@@ -353,6 +364,54 @@ async def test_new_cursor_with_every_page_and_no_new_row_does_not_loop(row: dict
     )
 
 
+async def test_page_that_says_more_and_names_no_next_one_is_not_the_end() -> None:
+    rows = {"records": [{"id": "PA1"}], "next_cursor": None, "more": True}
+    listed = await answers(lambda _: httpx.Response(200, json=rows)).list("audit/records")
+    assert (listed.result.state, listed.result.reason) == (
+        KindState.INCOMPLETE,
+        "PagerDuty said that there is more, and gave nothing more; run it again",
+    )
+
+
+@pytest.mark.parametrize("cursor", [7, True, {"after": "x"}])
+async def test_cursor_of_another_shape_is_not_the_end(cursor: Any) -> None:
+    rows = {"records": [{"id": "PA1"}], "next_cursor": cursor}
+    listed = await answers(lambda _: httpx.Response(200, json=rows)).list("audit/records")
+    assert listed.result.state is KindState.FAILED
+    assert "next_cursor" in listed.result.reason
+
+
+async def test_full_page_of_a_list_that_never_says_whether_there_is_more_is_read_on_from() -> None:
+    held = [{"id": f"PO{number}"} for number in range(230)]
+
+    def orchestrations(request: httpx.Request) -> httpx.Response:
+        start = int(request.url.params["offset"])
+        return httpx.Response(200, json={"orchestrations": held[start : start + 100]})
+
+    listed = await answers(orchestrations).list("event_orchestrations")
+    assert (listed.result.state, listed.result.fetched, listed.result.requests) == (
+        KindState.COMPLETE,
+        230,
+        3,
+    )
+
+
+async def test_total_that_only_the_last_page_tells_counts_too() -> None:
+    def users(request: httpx.Request) -> httpx.Response:
+        start = int(request.url.params["offset"])
+        rows = [{"id": f"PU{number}"} for number in range(start, start + 100)]
+        is_last = start > 0
+        return httpx.Response(
+            200, json={"users": rows, "more": not is_last, "total": 500 if is_last else None}
+        )
+
+    listed = await answers(users).list("users")
+    assert (listed.result.state, listed.result.reason) == (
+        KindState.INCOMPLETE,
+        "PagerDuty announced 500 rows and gave 200 different ones; run it again",
+    )
+
+
 async def test_pages_that_bring_nothing_new_are_read_past_while_others_do() -> None:
     ids = ["PA", "PA", "PA", "PB", "PA", "PB", "PC"]
 
@@ -388,3 +447,27 @@ async def test_failed_publish_ends_the_listing_with_its_error() -> None:
 
     with pytest.raises(OSError, match="disk full"):
         await SimulatorBench(account(users=350)).list("users", on_publish=fail)
+
+
+async def test_requests_that_were_cancelled_take_nothing_from_what_the_server_has_left() -> None:
+    left = 940
+    gone = asyncio.Event()
+
+    async def users(request: httpx.Request) -> httpx.Response:
+        if not gone.is_set():
+            await asyncio.Event().wait()
+        headers = {"ratelimit-limit": "960", "ratelimit-remaining": str(left), "ratelimit-reset": "50"}
+        return httpx.Response(200, json={"users": []}, headers=headers)
+
+    bench = Bench(httpx.MockTransport(users))
+    for _ in range(left):
+        asking = asyncio.create_task(bench.client.get("/users"))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    gone.set()
+    bench.time.seconds += 120
+    await bench.client.get("/users")
+    bench.time.slept.clear()
+    await bench.client.get("/users")
+    assert bench.time.slept == []

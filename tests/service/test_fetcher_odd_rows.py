@@ -14,7 +14,7 @@ from services.fetcher.page_room import PageRoom
 from services.fetcher.refresh import refresh_object
 from shared.errors import FatalError
 from shared.log.interface import NewRecord
-from shared.pagerduty.client import Patience
+from shared.pagerduty.interface import Patience
 from shared.sources import plan_sources
 from tests.service.pagerduty_listing import NOW, Bench, SimulatorBench, account, incident, mapping
 

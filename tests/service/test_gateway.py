@@ -218,7 +218,13 @@ async def test_event_that_reaches_the_log_late_is_counted_and_its_room_is_given_
 
 
 @pytest.mark.parametrize(
-    "error", [RetryableError("disk full"), KeyError("pagerduty.webhooks"), ValueError("x")]
+    "error",
+    [
+        RetryableError("disk full"),
+        KeyError("pagerduty.webhooks"),
+        ValueError("x"),
+        RuntimeError("the log is closed"),
+    ],
 )
 async def test_log_that_fails_costs_a_503(error: Exception) -> None:
     async def failing(_: Sequence[NewRecord]) -> list[Position]:

@@ -1,7 +1,7 @@
 """Which letters of held deletes are closed without a release, and which stay open."""
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,9 +15,10 @@ from schemas.topics import ENTITIES, dlq_topic
 from services.fetcher import held_letters
 from services.fetcher.held_letters import HeldLetters
 from shared.dead_letters import Resolution, dead_letter_record
+from shared.errors import RetryableError
 from shared.groups import WRITER_GROUP
 from shared.kept_letters import read_letters
-from shared.log.interface import Committed, NewRecord, Record, Subscription, TopicPartition
+from shared.log.interface import Committed, NewRecord, Position, Record, Subscription, TopicPartition
 from shared.log.sqlite import SqliteLog
 from tests.service.port_setting import Setting, port_setting
 from tests.service.writer_setting import delete, upsert
@@ -205,3 +206,32 @@ async def test_port_that_does_not_tell_keeps_the_letter_until_it_does() -> None:
         await one.change(delete("a", SWEEP))
         await one.written()
         assert await one.look() == (1, ["healed"])
+
+
+async def test_letters_that_the_log_would_not_close_are_closed_at_the_next_look() -> None:
+    async with bench() as one:
+        await one.change(HELD, Reason.DELETE_HELD)
+        await one.change(upsert("a", LIVE))
+        await one.written()
+        torn: Any = TornLog(one.log)
+        one.held = HeldLetters(torn, one.setting.port, now=one.setting.clock.now)
+        with pytest.raises(RetryableError):
+            await one.look()
+        assert await one.look() == (1, ["healed"])
+
+
+class TornLog:
+    """A log that does not take what it is given first."""
+
+    def __init__(self, log: SqliteLog) -> None:
+        self._log = log
+        self._is_torn = True
+
+    async def append(self, records: Sequence[NewRecord]) -> list[Position]:
+        if self._is_torn:
+            self._is_torn = False
+            raise RetryableError("the broker is away")
+        return await self._log.append(records)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)

@@ -155,6 +155,17 @@ async def test_who_is_on_call_is_read_again_after_a_minute_and_not_before() -> N
         assert bench.gets(f"/services/{object_id}") == 3
 
 
+async def test_who_is_on_call_is_read_again_when_the_clock_was_set_back() -> None:
+    held = account(services=1)
+    async with hydration(held, enriched_mapping()) as bench:
+        (object_id,) = held["services"]
+        for pause_s in (3600, -1800):
+            bench.time.seconds += pause_s
+            await bench.send(webhook_record(service_event(object_id)))
+            await bench.settle()
+        assert bench.gets("/oncalls") == 2
+
+
 async def test_analytics_whose_quota_is_spent_are_not_asked_for_again_within_the_hour() -> None:
     held = account(services=1)
     async with hydration(held, enriched_mapping()) as bench:
@@ -295,6 +306,21 @@ async def test_object_that_left_a_filter_takes_its_entity_with_it(
         (change,) = mapped.changes
         assert (change.operation, change.key) == ("delete", f"incident/{was['id']}")
         assert orjson.loads(change.value)["reason"] == "selector"
+
+
+async def test_object_of_which_a_failing_list_does_not_tell_is_a_dead_letter_not_silence() -> None:
+    held = account(services=1)
+    (object_id,) = held["services"]
+    config = mapping(("services", {"query": held["services"][object_id]["name"]}))
+    async with hydration(held, config) as bench:
+        bench.script({"match": {"path": "/services"}, "action": {"status": 500, "body": {}}})
+        await bench.send(webhook_record(service_event(object_id)))
+        await bench.settle()
+        (record,) = await bench.letters()
+        letter = read_dead_letter(record)
+        assert (letter.object_id, letter.failures[0].reason) == (object_id, Reason.RETRIES_EXHAUSTED)
+        assert "GET /services" in letter.failures[0].detail
+        assert (bench.core.counters.outside, bench.core.counters.failed) == (0, 1)
 
 
 async def test_object_far_down_a_filtered_list_is_found_there() -> None:
@@ -451,6 +477,36 @@ async def test_refused_token_holds_events_and_is_tried_again_each_minute() -> No
         bench.simulator.service.credentials.account_tokens.add("u+listingTokenXYZ")
         await bench.settle(core)
         assert (core.held, await bench.rows(SERVICES)) == ("", await listed_rows(bench, SERVICES))
+        await core.close()
+
+
+async def test_event_that_asks_for_nothing_does_not_end_the_wait_for_a_refused_token() -> None:
+    held = account(services=30)
+    first, *others = held["services"]
+    async with hydration(held, mapping(("services", {}))) as bench:
+        bench.simulator.service.credentials.account_tokens.clear()
+        core = bench.make_core(patience_s=0.1)
+        await bench.send(
+            webhook_record(service_event(first, "service.deleted")),
+            *(webhook_record(service_event(one)) for one in others),
+        )
+        assert await bench.hand_in(core) == [DONE, *[None] * 29]
+        assert "refuses the token" in core.held
+        # Those that began beside it, and none after the refusal.
+        assert len(bench.simulator.log.requests) == 9
+        await core.close()
+
+
+async def test_who_has_handed_its_partitions_over_neither_holds_nor_waits() -> None:
+    held = account(services=3)
+    async with hydration(held, mapping(("services", {}))) as bench:
+        bench.simulator.service.credentials.account_tokens.clear()
+        core = bench.make_core(patience_s=0.05)
+        await bench.send(*(webhook_record(service_event(one)) for one in held["services"]))
+        await bench.hand_in(core)
+        assert (core.held != "", core.waiting) == (True, 3)
+        bench.leaving.set()
+        assert (core.held, core.waiting, core.oldest_age_s(), core.waiting_for()) == ("", 0, None, None)
         await core.close()
 
 

@@ -84,19 +84,34 @@ async def test_new_mapping_begins_afresh() -> None:
         assert bench.gets(f"/incidents/{object_id}") == 2
 
 
+async def test_event_that_came_after_the_clock_was_set_back_is_not_taken_for_an_old_one() -> None:
+    held = account(services=1)
+    (object_id,) = held["services"]
+    async with hydration(held, mapping(("services", {}))) as bench:
+        bench.time.seconds += 3600
+        await bench.send(webhook_record(service_event(object_id)))
+        await hand_in_first(bench)
+        bench.time.seconds -= 1800
+        await bench.send(webhook_record(service_event(object_id)))
+        await bench.settle()
+        assert bench.gets(f"/services/{object_id}") == 2
+
+
 @given(st.integers(-30_000, 30_000))
 def test_only_events_older_by_more_than_clocks_differ_are_covered(behind_ms: int) -> None:
     covered = Covered()
     covered.note(("services", "P1"), NOW)
     event_ms = int(NOW.timestamp() * 1000) - behind_ms
-    assert covered.covers(("services", "P1"), event_ms) is (behind_ms > SLACK / timedelta(milliseconds=1))
-    assert not covered.covers(("incidents", "P1"), event_ms)
+    assert covered.covers(("services", "P1"), event_ms, NOW) is (
+        behind_ms > SLACK / timedelta(milliseconds=1)
+    )
+    assert not covered.covers(("incidents", "P1"), event_ms, NOW)
 
 
 def test_no_more_is_remembered_than_has_room() -> None:
     covered = Covered()
     for number in range(KEPT + 1):
         covered.note(("services", str(number)), NOW)
-    assert [covered.covers(("services", str(one)), 0) for one in (0, 1, KEPT)] == [False, True, True]
+    assert [covered.covers(("services", str(one)), 0, NOW) for one in (0, 1, KEPT)] == [False, True, True]
     covered.forget()
-    assert not covered.covers(("services", "1"), 0)
+    assert not covered.covers(("services", "1"), 0, NOW)

@@ -13,11 +13,14 @@ from schemas.headers import Origin, RecordHeaders
 from schemas.run import KindResult, KindState
 from schemas.topics import WEBHOOKS
 from services.fetcher.hydration.core import HydrationCore
+from services.fetcher.leadership import Leadership
 from services.fetcher.listing import list_source
 from services.fetcher.raw_publisher import RawPublisher
 from services.fetcher.refresh import ask_and_publish
+from services.fetcher.run_reader import RunReader
 from services.fetcher.sweep.interface import Existence
 from shared.core import Batch
+from shared.errors import NotOwnerError
 from shared.log.interface import NewRecord, Position, Subscription
 from shared.log.sqlite import SqliteLog
 from shared.outcome import Outcome
@@ -312,6 +315,62 @@ async def test_refresh_of_a_run_does_not_undo_a_live_change() -> None:
         )
         assert existence is Existence.THERE
         assert await titles(bench) == {object_id: "version 1"}
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+async def test_page_that_was_read_before_another_replica_led_does_not_undo_what_that_one_published(
+    pages: int,
+) -> None:
+    held = {**account(), "incidents": incidents(pages * 100)}
+    async with hydration(held, mapping(("incidents", {}))) as bench:
+        object_id = next(iter(held["incidents"]))
+        reader, leadership = reader_between_two_leaderships(bench, object_id)
+        with reader:
+            (source,) = plan_sources(mapping(("incidents", {})), now=NOW)
+            await bench.log.create_topics([source.topic])
+            result = await reader.list_source(source, lambda _: None)
+        assert leadership.holds()
+        assert await titles(bench) == true_titles(bench)
+        assert (result.state, result.fetched) == (KindState.COMPLETE, pages * 100)
+
+
+async def test_object_asked_for_before_another_replica_led_is_left_to_the_next_attempt() -> None:
+    held = {**account(), "incidents": incidents(3)}
+    async with hydration(held, mapping(("incidents", {}))) as bench:
+        object_id = next(iter(held["incidents"]))
+        reader, _ = reader_between_two_leaderships(bench, object_id)
+        with reader, pytest.raises(NotOwnerError, match="asked for before"):
+            await reader.ask(plan_sources(mapping(("incidents", {})), now=NOW)[0], object_id)
+        assert await titles(bench) == {object_id: "version 1"}
+
+
+def reader_between_two_leaderships(bench: HydrationBench, object_id: str) -> tuple[RunReader, Leadership]:
+    """Return the reader of a run whose replica loses its leadership before it publishes, and has it back."""
+    is_away = True
+
+    async def another_leads(_: float) -> None:
+        nonlocal is_away
+        await bench.send(change(bench, object_id, 1))
+        await bench.settle()
+        bench.time.seconds += 1
+        is_away = False
+        leadership.go_on(bench.time.now())
+
+    leadership = Leadership(lambda: not is_away, sleep=another_leads)
+    # What the other one has published this one does not know.
+    own = RawPublisher(bench.log, leads=leadership.holds, now=bench.time.now)
+    reader = RunReader(
+        plan_sources(mapping(("incidents", {})), now=NOW),
+        client=bench.client,
+        publisher=own,
+        stamp="run-1",
+        identifier="bench",
+        started_at=NOW,
+        now=bench.time.now,
+        concurrency=1,
+        leadership=leadership,
+    )
+    return reader, leadership
 
 
 async def test_new_core_on_the_same_log_takes_up_what_the_old_one_left() -> None:

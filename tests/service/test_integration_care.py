@@ -104,6 +104,28 @@ async def held(setting: Setting) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": 404, "body": {"ok": False, "error": "not_found", "message": "no such integration"}},
+        {"status": 422, "body": {"ok": False, "error": "invalid_request", "message": "not now"}},
+        {"status": 200, "body": {"ok": True}},
+        {"status": 200, "body": {"ok": True, "integration": None}},
+    ],
+    ids=["404", "422", "no-object", "null"],
+)
+async def test_object_that_port_does_not_show_keeps_the_mapping_that_its_user_put_there(answer: Any) -> None:
+    async with port_setting() as setting:
+        users = {**WANTED.creation(), "config": {"resources": []}}
+        assert await setting.port.integration.create(users)
+        await setting.script({"match": {"path": INTEGRATION, "method": "GET"}, "action": answer})
+        care = care_in(setting)
+        await care.turn()
+        await setting.script()
+        assert (await held(setting))["config"] == users["config"]
+        assert care.trouble.startswith("registration: ")
+
+
 async def test_missing_object_is_created_with_the_default_mapping_and_stays_as_it_is() -> None:
     async with port_setting() as setting:
         await care_in(setting).turn()
@@ -168,13 +190,22 @@ async def test_resync_asked_for_in_port_is_heard_within_the_interval() -> None:
         assert (asked.key, asked.at) == ("port:resync-1@2026-03-01T12:00:00.000Z", BEGAN_AT)
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"status": 404},
+        {"status": 404, "body": "<!DOCTYPE html><pre>Cannot PATCH</pre>"},
+        {"status": 405, "body": "<!DOCTYPE html><pre>Method Not Allowed</pre>"},
+        {"status": 422, "body": {"ok": False, "error": "invalid_request"}},
+    ],
+)
 async def test_what_port_refuses_is_said_once_tried_again_and_stops_nothing(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, refusal: dict[str, Any]
 ) -> None:
     state = resync_state([a_run(RunState.LISTING)], problem="", interval=None, next_at=None)
     async with port_setting() as setting:
         care = care_in(setting, state=lambda: state)
-        await setting.script({"match": {"path": ".*/resync-state"}, "action": {"status": 404}})
+        await setting.script({"match": {"path": ".*/resync-state"}, "action": refusal})
         for _ in range(3):
             await care.turn()
         assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1

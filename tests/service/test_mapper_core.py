@@ -21,6 +21,7 @@ from schemas.outcome import Count, Reason
 from services.mapper.pool import WorkerPool, plan_chunks
 from shared.core import Batch
 from shared.errors import FatalError
+from shared.log.interface import TopicPartition
 from shared.log.partitioner import partition_of
 from shared.outcome import Outcome
 from tests.mapper_builders import (
@@ -370,8 +371,9 @@ async def test_a_record_of_a_newer_schema_is_held_with_what_follows_it(
     newer = raw_record(an_incident(1), more=(("ce_schemaversion", b"2"), ("ce_origin", b"from the future")))
     async with setting(a_mapping(an_entry())) as stage:
         with caplog.at_level(logging.ERROR, "services.mapper"):
-            outcomes = await stage.handle(newer, raw_record(an_incident(1)), raw_record(an_incident(2)))
-            again = await stage.handle(newer)
+            records = await stage.published(newer, *map(raw_record, map(an_incident, (1, 2))))
+            outcomes = await stage.core.handle(Batch(records, stage.leaving))
+            again = await stage.core.handle(Batch(records[:1], stage.leaving))
         changes = upserts(await stage.changes())
         letters = await stage.letters()
 
@@ -389,9 +391,10 @@ async def test_a_record_of_another_installation_holds_its_partition_with_one_lin
     theirs = raw_record(an_incident(1), more=(("ce_source", b"pagerport/team-b/fetcher"),))
     tool = raw_record(an_incident(3), more=(("ce_source", b"their/tool"),))
     async with setting(a_mapping(an_entry())) as stage:
-        outcomes = await stage.handle(theirs, raw_record(an_incident(1)), raw_record(an_incident(2)), tool)
-        held = stage.core.held
-        again = await stage.handle(theirs)
+        records = await stage.published(theirs, *map(raw_record, map(an_incident, (1, 2))), tool)
+        outcomes = await stage.core.handle(Batch(records, stage.leaving))
+        held = stage.core.held([TopicPartition(INCIDENTS, partition) for partition in range(6)])
+        again = await stage.core.handle(Batch(records[:1], stage.leaving))
         changes = upserts(await stage.changes())
 
     assert outcomes[:2] == [None, None]

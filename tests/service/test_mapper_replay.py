@@ -5,13 +5,17 @@ import threading
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from schemas.headers import Origin, RecordHeaders
 from schemas.outcome import Count
 from services.mapper.newest_records import NewestRecords
 from services.mapper.replaying import Replaying
 from shared.core import Batch
+from shared.errors import RetryableError
 from shared.log.interface import Record
 from shared.log.partitioner import partition_of
+from shared.log.sqlite import SqliteLog
 from shared.progress import Progress
 from tests.mapper_builders import INCIDENTS, a_mapping, an_entry, an_incident
 from tests.service.mapper_setting import Setting, raw_record, setting
@@ -164,6 +168,33 @@ async def test_batch_that_must_go_while_the_partition_is_read_is_not_done() -> N
         leaving.set()
         progress = {record.place: Progress(4) for record in records}
         assert await one.core.handle(Batch(records, leaving, progress)) == [None, None]
+
+
+async def test_partition_of_which_reading_failed_is_read_again() -> None:
+    async with setting(until(2)) as one:
+        first, second = await one.published(titled("first"), titled("second"))
+        torn: Any = TornLog(one.log)
+        newest = NewestRecords(torn)
+        with pytest.raises(RetryableError):
+            await newest.superseded([first, second], 4, asyncio.Event())
+        assert await newest.superseded([first, second], 4, asyncio.Event()) == {(first.place, first.offset)}
+
+
+class TornLog:
+    """A log that cannot be read at first."""
+
+    def __init__(self, log: SqliteLog) -> None:
+        self._log = log
+        self._is_torn = True
+
+    async def read(self, *given: Any, **named: Any) -> list[Record]:
+        if self._is_torn:
+            self._is_torn = False
+            raise RetryableError("the broker is away")
+        return await self._log.read(*given, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
 
 
 async def test_what_a_mapper_that_is_gone_has_left_over_is_closed_in_any_thread() -> None:

@@ -225,6 +225,21 @@ async def test_failure_that_passes_is_waited_out_and_accounted(
         assert setting.waits.waiting_for() is None
 
 
+@pytest.mark.parametrize("body", ["default backend - 404", ""])
+async def test_only_json_says_that_an_entity_is_gone(body: str) -> None:
+    other = httpx.Response(404, text=body)
+    found = httpx.Response(200, json={"ok": True, "entity": {"identifier": "one"}})
+    async with port_setting(handler=scripted(other, other, found)) as setting:
+        assert await setting.port.get_entity("app", "one") == {"identifier": "one"}
+        assert setting.waits.waits() == [Wait(host="Port", cause="unreadable answer", seconds=1.5, times=2)]
+
+
+async def test_what_may_be_missing_is_missing_in_plain_text_too() -> None:
+    async with port_setting(handler=scripted(httpx.Response(404, text="Not Found"))) as setting:
+        assert await setting.port.get_blueprint("app") is None
+        assert setting.waits.waits() == []
+
+
 @pytest.mark.parametrize("form", ["seconds", "epoch", "retry-after", "http-date"])
 async def test_rate_limit_is_waited_out_in_every_form(form: str) -> None:
     async with port_setting() as setting:
@@ -243,6 +258,34 @@ async def test_used_up_window_is_not_tried() -> None:
         answers = (await setting.http.get("http://port.test/_sim/counters")).json()
         assert "429" not in orjson.dumps(answers).decode()
         assert setting.transport.requests["blueprint"] == 20
+
+
+async def test_call_that_waits_for_what_remains_of_a_window_gives_up_when_we_leave() -> None:
+    leaving, is_over = asyncio.Event(), asyncio.Event()
+    last_one = {"x-ratelimit-remaining": "1", "x-ratelimit-reset": "300"}
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == TOKEN_ROUTE:
+            return httpx.Response(200, json=TOKEN)
+        if request.url.path.endswith("slow"):
+            await is_over.wait()
+        return httpx.Response(200, headers=last_one, json={"ok": True, "blueprint": {}})
+
+    port: Any = answer
+    async with port_setting(handler=port) as setting:
+        await setting.port.get_blueprint("app")
+        slow = asyncio.create_task(setting.port.get_blueprint("slow"))
+        waits = asyncio.create_task(setting.port.get_blueprint("app", leaving=leaving))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        leaving.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        has_given_up = waits.done()
+        is_over.set()
+        ends = await asyncio.gather(slow, waits, return_exceptions=True)
+    assert has_given_up
+    assert isinstance(ends[1], LeavingError)
 
 
 async def test_outage_longer_than_patience_ends_the_run_and_names_the_cause() -> None:

@@ -60,7 +60,7 @@ async def test_run_that_has_not_begun_tells_it_too_but_not_at_each_look(here: In
     await journal.ask(RunRequest(type="resync", asked_by="command line"))
     told: list[str] = []
     parts = replace(here.parts(), waits=ledger, sleep=sleep)
-    waits = RunWaits(parts, journal, lambda: None, asyncio.Lock())
+    waits = RunWaits(parts, journal, lambda: None)
     with ledger.waiting("Port", "HTTP 503"):
         looking = asyncio.create_task(waits.run())
         try:
@@ -82,7 +82,7 @@ async def test_run_that_has_ended_since_it_was_read_stays_ended(here: Installati
     journal = RunJournal(here.log, IDENTIFIER, utc_now)
     run = await journal.ask(RunRequest(type="resync", asked_by="command line"))
     assert run is not None
-    waits = RunWaits(replace(here.parts(), waits=ledger), journal, lambda: None, asyncio.Lock())
+    waits = RunWaits(replace(here.parts(), waits=ledger), journal, lambda: None)
     with ledger.waiting("Port", "HTTP 503"):
         await waits.look()
     # The book of a run closes it beside the journal, as another leader does.

@@ -1,7 +1,7 @@
 """Tests runs of an installation that is always on: first start, commands, replay, take-over, schedule."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,17 +9,25 @@ import pytest
 
 from schemas.command import CommandType
 from schemas.headers import Operation, RecordHeaders
+from schemas.mapping import MappingInForce
 from schemas.outcome import Count
 from schemas.run import KindState, RunResult, RunState
-from schemas.topics import ENTITIES
+from schemas.topics import ENTITIES, WEBHOOKS
+from services.fetcher.mapping_authority import MappingAuthority
+from services.fetcher.run_journal import RunJournal
+from services.fetcher.run_requests import RunRequest
 from services.fetcher.service import FetcherService
 from shared.core import Batch, Core
 from shared.errors import ConfigurationError
+from shared.groups import FETCHER_GROUP
+from shared.log.interface import Committed, NewRecord, TopicPartition
+from shared.log.sqlite import SqliteLog
+from shared.lost_records import ASKED_BY
 from shared.mapping_file import LoadedMapping, parse_mapping
-from shared.outcome import Outcome
+from shared.outcome import DONE, Outcome
 from shared.topic_scan import scan
 from tests.pipeline.mappings import SPINE
-from tests.service.always_on import PATIENCE_S, Installation, installation
+from tests.service.always_on import IDENTIFIER, PATIENCE_S, Installation, installation, utc_now
 
 OTHER = SPINE.replace("title: .name", 'title: .name + " (" + .id + ")"').replace(
     "responder: .assignments[0].assignee.summary", "responder: .assignments[0].assignee.id"
@@ -322,6 +330,19 @@ async def test_broken_mapping_is_refused_and_the_last_good_one_stays(here: Insta
     assert told(runs[1]) == ("resync", RunState.COMPLETED, 1, ["command line"], ["users"])
 
 
+async def test_replica_that_leads_no_more_holds_nothing_for_a_mapping_that_is_not_its_to_read(
+    here: Installation,
+) -> None:
+    async def load() -> LoadedMapping:
+        raise ConfigurationError("there is no mapping")
+
+    async with FetcherService(here.parts(load=load)) as service:
+        await here.until(lambda _: service.held != "")
+        assert (service.held, service.mapping_problem) == ("there is no mapping", "there is no mapping")
+        await service.consumer.on_revoked(service.consumer.owned)
+        assert (service.held, service.mapping_problem) == ("", "")
+
+
 async def test_kind_that_the_mapping_does_not_have_fails_its_run_alone(here: Installation) -> None:
     async with here.running():
         await here.until_ended(1)
@@ -405,3 +426,98 @@ async def test_kind_dropped_in_one_edit_with_a_change_of_what_is_fetched_is_prop
             if (headers.operation, headers.runid) == (Operation.DELETE, runs[-1].run_id):
                 gone.add((record.key or b"").decode())
     assert gone == {f"pagerdutyTeam/{team}" for team in here.pagerduty.store.rows("teams")}
+
+
+async def test_events_forgotten_before_the_fetcher_read_them_are_an_alarm_and_a_resync(
+    here: Installation,
+) -> None:
+    place = TopicPartition(WEBHOOKS.name, 0)
+    assert isinstance(here.log, SqliteLog)
+    await here.log.create_topics([WEBHOOKS.name])
+    await here.log.commit(FETCHER_GROUP, {place: Committed(0)})
+    await here.log.append([NewRecord(WEBHOOKS.name, b"services/P1", b"{}")])
+    await here.log.maintain(int((utc_now() + timedelta(days=8)).timestamp() * 1000))
+    await here.log.append([NewRecord(WEBHOOKS.name, b"services/P1", b"{}")])
+    parts = replace(here.parts(), make_hydration=lambda *_: Settling())
+    async with FetcherService(parts):
+        runs = await here.until(lambda runs: any(ASKED_BY in run.asked_by for run in runs))
+    (run,) = [run for run in runs if ASKED_BY in run.asked_by]
+    assert (run.type, run.is_whole) == ("resync", True)
+
+
+async def test_replica_that_leads_again_follows_the_mapping_that_came_into_force_meanwhile(
+    here: Installation,
+) -> None:
+    seen: asyncio.Queue[int] = asyncio.Queue()
+
+    def make_hydration(_: object, mapping: Callable[[], MappingInForce | None]) -> Core:
+        return Following(mapping, seen)
+
+    mapper = here.start_mapper()
+    try:
+        async with (
+            here.writer(),
+            FetcherService(replace(here.parts(), make_hydration=make_hydration)) as service,
+        ):
+            await here.until_ended(1)
+            consumer, owned = service.consumer, service.consumer.owned
+            await consumer.on_revoked(owned)
+            other = MappingAuthority(here.log, IDENTIFIER, utc_now)
+            await other.publish(parse_mapping(OTHER, "mapping.yaml"))
+            await here.log.append([NewRecord(WEBHOOKS.name, b"services/P1", b"{}")])
+            await consumer.on_assigned(owned)
+            assert await asyncio.wait_for(seen.get(), PATIENCE_S) == 2
+    finally:
+        await mapper.stop()
+
+
+async def test_replica_that_leads_again_does_not_go_back_to_the_mapping_that_it_knew(
+    here: Installation,
+) -> None:
+    mapper = here.start_mapper()
+    try:
+        parts = replace(here.parts(), mapping_interval=timedelta(hours=1))
+        async with here.writer(), FetcherService(parts) as service:
+            await here.until_ended(1)
+            consumer, owned = service.consumer, service.consumer.owned
+            await consumer.on_revoked(owned)
+            # The user has changed it, and the other replica has put it in force.
+            here.mapping = OTHER
+            other = MappingAuthority(here.log, IDENTIFIER, utc_now)
+            await other.publish(parse_mapping(OTHER, "mapping.yaml"))
+            await consumer.on_assigned(owned)
+            await here.command(CommandType.RESYNC, "teams")
+            runs = await here.until_ended(2)
+    finally:
+        await mapper.stop()
+    assert [told(run) for run in runs[1:]] == [("resync", RunState.COMPLETED, 2, ["command line"], ["teams"])]
+
+
+class Following:
+    """A core that tells by which version of the mapping it handles events."""
+
+    def __init__(self, mapping: Callable[[], MappingInForce | None], seen: asyncio.Queue[int]) -> None:
+        self._mapping = mapping
+        self._seen = seen
+
+    async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
+        mapping = self._mapping()
+        await self._seen.put(0 if mapping is None else mapping.version)
+        return [DONE] * len(batch.records)
+
+
+class Settling:
+    """A core that has nothing to do."""
+
+    async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
+        return [DONE] * len(batch.records)
+
+
+async def test_runs_asked_for_at_once_answer_everybody(here: Installation) -> None:
+    journal = RunJournal(here.log, IDENTIFIER, utc_now)
+    asked = [
+        RunRequest(type="resync", kinds=(kind,), asked_by=kind, command=f"command-{kind}") for kind in KINDS
+    ]
+    await asyncio.gather(*map(journal.ask, asked))
+    (run,) = await here.runs()
+    assert (run.commands, run.only_kinds) == ([one.command for one in asked], KINDS)

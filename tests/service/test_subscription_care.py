@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from schemas.webhook_event import EVENT_KINDS
+from services.fetcher.subscription.calls import list_subscriptions
 from services.fetcher.subscription.care import Looked, SubscriptionCare
 from services.fetcher.subscription.found import wanted_subscription
 from services.fetcher.subscription.plan import Verdict
@@ -375,3 +376,21 @@ async def test_list_that_is_refused_is_fatal_for_the_look() -> None:
 async def test_without_a_public_address_there_is_nothing_to_watch() -> None:
     async with stage(settings()) as one:
         assert subscription_watch(one.chosen, one.client.client, one.catch_up, one.client.time.sleep) is None
+
+
+@pytest.mark.parametrize("body", [{}, {"webhook_subscriptions": None}, {"webhook_subscriptions": {}}])
+async def test_answer_that_is_no_list_of_subscriptions_makes_none(body: Any) -> None:
+    async with stage() as one:
+        listing = {"path": "/webhook_subscriptions", "method": "GET"}
+        one.app.script.replace([{"match": listing, "action": {"status": 200, "body": body}}])
+        with pytest.raises(FatalError, match="does not list webhook subscriptions"):
+            await one.look()
+        assert one.held == {}
+
+
+async def test_list_of_subscriptions_that_never_ends_is_left() -> None:
+    page = [{"id": "PW1", "delivery_method": {"url": "http://elsewhere.test"}}]
+    answer = {"webhook_subscriptions": page, "more": True}
+    bench = Bench(httpx.MockTransport(lambda _: httpx.Response(200, json=answer)))
+    found = await list_subscriptions(bench.client)
+    assert [one.subscription_id for one in found] == ["PW1"]

@@ -383,6 +383,19 @@ async def test_event_that_comes_again_after_a_restart_is_late_if_the_later_one_i
         assert (len(await made(one)), other.late) == (2 + taken, 1 - taken)
 
 
+async def test_look_back_that_had_to_be_given_up_is_done_again() -> None:
+    async with setting(in_force(STATUS)) as one:
+        await one.handle(*IN_TURN)
+        other = WebhookMapperCore(one.log, one.pool, now=lambda: NOW, identifier="acme", leaving_grace_s=0)
+        other.use(in_force(STATUS))
+        again, leaving = await one._published(IN_TURN[:1]), asyncio.Event()
+        leaving.set()
+        assert await other.handle(Batch(again, leaving)) == [None]
+        await other.handle(Batch(again, one.leaving))
+
+        assert (len(await made(one)), other.late) == (2, 1)
+
+
 def test_entities_that_no_event_has_changed_for_longest_are_forgotten() -> None:
     order = EventOrder(limit=2)
     for key in ("a", "b", "a", "c"):

@@ -11,9 +11,11 @@ import pytest
 
 from schemas.headers import Origin
 from schemas.outcome import Count
+from schemas.topics import ENTITIES
 from services.writer.change import Change
 from shared.core import Batch
 from shared.errors import FatalError
+from shared.log.interface import TopicPartition
 from shared.outcome import Outcome
 from shared.port.persistence import Patience
 from tests.service.port_setting import APP
@@ -29,6 +31,7 @@ from tests.service.writer_setting import (
 )
 
 BULK = "/v1/blueprints/app/entities/bulk"
+PLACES = [TopicPartition(ENTITIES.name, 0)]
 LIVE, RESYNC, REPLAY, SWEEP = Origin.LIVE, Origin.RESYNC, Origin.REPLAY, Origin.SWEEP
 WRITTEN, UNCHANGED, FOLDED = one(Count.WRITTEN), one(Count.UNCHANGED), one(Count.FOLDED)
 REJECTED, UNMET, FAILED = one(Count.REJECTED), one(Count.UNMET), one(Count.FAILED)
@@ -447,11 +450,11 @@ async def test_record_of_another_installation_holds_its_partition_and_is_said(
         assert await writer.setting.port.get_entity("app", "a") is not None
         line = next(one.getMessage() for one in caplog.records if one.levelname == "ERROR")
         assert line.startswith("port.entities/0 is held at offset 1: the record is of the inst")
-        assert "OCEAN__KAFKA__TOPIC_PREFIX" in writer.core.held
+        assert "OCEAN__KAFKA__TOPIC_PREFIX" in writer.core.held(PLACES)
         # A producer that is no pagerport keeps nobody up.
         foreign = tuple((name, b"their/tool" if name == "ce_source" else value) for name, value in theirs)
         assert await writer.counts((foreign, value)) == [DELETED]
-        assert writer.core.held == ""
+        assert writer.core.held(PLACES) == ""
 
 
 @pytest.mark.parametrize("origin", [LIVE, SWEEP])

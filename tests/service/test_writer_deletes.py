@@ -149,6 +149,15 @@ async def test_port_that_does_not_take_datasource_in_answers_is_asked_without_it
         assert (asked, writer.setting.transport.requests["search"] - asked) == (3, 2)
 
 
+async def test_404_of_whatever_stands_before_port_is_no_delete() -> None:
+    async with writer_setting() as writer:
+        await writer.handle(upsert("a", LIVE))
+        gateway = {"status": 404, "body": "default backend - 404"}
+        await writer.setting.script({"match": {"path": ".*/delete"}, "times": 1, "action": gateway})
+        assert await writer.counts(delete("a")) == [DELETED]
+        assert await held(writer, "a") == set()
+
+
 @pytest.mark.parametrize("deletes", [Deletes.DRY_RUN, Deletes.OFF])
 async def test_setting_keeps_live_deletes_and_those_of_sweeps_from_port(
     deletes: Deletes, caplog: pytest.LogCaptureFixture

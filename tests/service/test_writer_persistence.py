@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import httpx
@@ -12,7 +14,7 @@ from schemas.headers import Origin
 from schemas.outcome import Count
 from shared.errors import FatalError
 from shared.port.persistence import Patience
-from tests.service.port_setting import APP, TEAM, Clock
+from tests.service.port_setting import APP, STARTED_AT, TEAM, Clock, port_setting
 from tests.service.writer_setting import delete, one, upsert, writer_setting
 
 WRITTEN, FAILED = one(Count.WRITTEN), one(Count.FAILED)
@@ -47,6 +49,22 @@ def port_that_fails(
         return httpx.Response(200, json={"ok": True, "entities": entities, "errors": []})
 
     return answer
+
+
+async def test_entity_that_a_firewall_before_port_blocks_costs_itself() -> None:
+    well = port_that_fails(lambda _: False)
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if b"<script>" in request.content:
+            return httpx.Response(403, html="<html><title>403 Forbidden</title></html>")
+        return await well(request)
+
+    port: Any = answer
+    async with writer_setting(handler=port) as writer:
+        changes = [upsert(f"a{number}", Origin.LIVE, title=f"a{number}") for number in range(20)]
+        changes[7] = upsert("a7", Origin.LIVE, title="<script>")
+        assert await writer.counts(*changes) == [*[WRITTEN] * 7, FAILED, *[WRITTEN] * 12]
+        assert await writer.letters() == {7: ("retries_exhausted", "unreadable answer: HTTP 403")}
 
 
 @pytest.mark.parametrize("total", [2, 20, 60])
@@ -211,3 +229,27 @@ async def test_entity_that_port_never_mentions_is_given_up_while_it_takes_others
         counts = await writer.counts(*(upsert(f"a{number}", Origin.LIVE) for number in range(45)))
         assert counts == [*[WRITTEN] * 3, FAILED, *[WRITTEN] * 41]
         assert await writer.letters() == {3: ("retries_exhausted", "Port's answer does not mention it")}
+
+
+async def test_search_that_fails_for_a_while_does_not_tell_that_port_hides_who_wrote_an_entity() -> None:
+    seen: list[httpx.Request] = []
+    is_back = False
+
+    def fails(request: httpx.Request) -> bool:
+        return not is_back and b"$datasource" in request.content.partition(b'"include"')[2]
+
+    port: Any = port_that_fails(fails, seen)
+    async with port_setting(handler=port) as setting:
+        await setting.port.search_entities("app", ["a"], only_ours=True)
+        is_back = True
+        await setting.port.search_entities("app", ["a"], only_ours=True)
+    assert orjson.loads(seen[-1].content)["include"] == ["$identifier", "$updatedAt", "$datasource"]
+
+
+async def test_time_of_day_that_is_put_forward_ends_no_run() -> None:
+    hours = count()
+    failed = {"statusCode": 500, "error": "internal", "message": "boom", "index": 0, "identifier": "a"}
+    answer = {"status": 207, "body": {"ok": False, "entities": [], "errors": [failed]}}
+    async with writer_setting(now=lambda: STARTED_AT + timedelta(hours=next(hours))) as writer:
+        await writer.setting.script({"match": {"path": ".*/bulk"}, "times": 3, "action": answer})
+        assert await writer.counts(upsert("a", Origin.LIVE)) == [WRITTEN]

@@ -1,9 +1,10 @@
 """Builds a writer over a simulated Port and an embedded log, and the records that it reads."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -120,6 +121,7 @@ async def writer_setting(
     deletes: Deletes = Deletes.ON,
     members: int = 1,
     says_all: bool = False,
+    now: Callable[[], datetime] | None = None,
     **options: Any,
 ) -> AsyncIterator[WriterSetting]:
     async with port_setting(**options) as setting:
@@ -129,7 +131,7 @@ async def writer_setting(
             core = WriterCore(
                 log,
                 setting.port,
-                now=setting.clock.now,
+                now=now or setting.clock.now,
                 search_chunk=search_chunk,
                 concurrency=4,
                 patience=options.get("patience"),
@@ -139,6 +141,7 @@ async def writer_setting(
                 deletes=deletes,
                 members=members,
                 says_all=says_all,
+                clock=setting.clock.seconds,
             )
             yield WriterSetting(setting, core, log)
         finally:

@@ -16,7 +16,7 @@ from schemas.topics import ENTITIES, RUNS, WEBHOOKS, dlq_topic
 from services.cli.app import main
 from services.cli.next_steps import NEXT_STEPS
 from shared.dead_letters import Resolution, dead_letter_record, resolution_record
-from shared.kept_letters import fold
+from shared.kept_letters import Folding
 from shared.log.interface import NewRecord, Record, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.log.sqlite_lock import FileLock
@@ -225,13 +225,14 @@ def test_unknown_kind_is_refused_with_those_of_the_log(
 
 def test_letters_of_one_time_are_in_the_order_of_their_offsets() -> None:
     records = [failed(letter(offset)) for offset in range(12)]
-    kept = [
+    folding = Folding()
+    folding.take(
         Record(DLQ, partition, offset, 7, one.key, one.value, one.headers)
         for partition in (10, 9)
         for offset, one in reversed(list(enumerate(records)))
-    ]
+    )
 
-    places = [(one.record.partition, one.record.offset) for one in fold(kept)]
+    places = [(one.record.partition, one.record.offset) for one in folding.letters()]
     assert places == [(partition, offset) for partition in (9, 10) for offset in range(12)]
 
 

@@ -52,3 +52,18 @@ def test_sync_that_is_interrupted_while_it_starts_gives_one_document(tmp_path: P
 )
 def test_whoever_looks_on_gets_a_word(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
     assert ended(tmp_path, "pydantic", *arguments) == (130, "", f"{says}\n")
+
+
+@pytest.mark.parametrize("module", ["typer", "pydantic"])
+def test_ctrl_c_that_ends_the_reader_of_the_document_too_is_no_traceback(tmp_path: Path, module: str) -> None:
+    given = [sys.executable, "-c", INTERRUPTED_AT, module, "sync", "--json"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            given, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    finally:
+        os.close(writing)
+
+    assert (done.returncode, done.stderr) == (130, f"{NOTHING_READ}\n")

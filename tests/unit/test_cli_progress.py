@@ -51,6 +51,20 @@ def test_live_table_gives_up_the_bar_first_and_the_rates_next() -> None:
     assert "/s" not in frame(one, 50)
 
 
+def test_bar_is_drawn_with_signs_that_every_terminal_has_where_it_speaks_no_unicode() -> None:
+    one = result({"services": KindResult(state=KindState.LISTING, announced=100, fetched=50)})
+    held = io.BytesIO()
+    file = io.TextIOWrapper(held, encoding="latin-1", errors="backslashreplace")
+    console = Console(file=file, force_terminal=True, color_system=None, width=140)
+    with ProgressDisplay(console, lambda: None, lambda: 0.0) as display:
+        display.show(one)
+    file.flush()
+
+    shown = held.getvalue().decode("latin-1")
+    assert "\\u" not in shown
+    assert "=" * 10 + "-" * 10 in shown
+
+
 def test_rate_of_reading_stands_still_when_reading_has_ended() -> None:
     pace = Pace()
     pace.hear(kind(KindState.PENDING), 1.0)

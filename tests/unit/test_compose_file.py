@@ -225,7 +225,15 @@ def test_images_are_pinned() -> None:
 def test_the_final_image_runs_as_nobody_and_copies_only_what_was_built() -> None:
     stages = (ROOT / "Dockerfile").read_text().split("\nFROM ")
     final = next(stage for stage in stages if stage.startswith("base AS service"))
-    base = next(stage for stage in stages if stage.endswith('ENTRYPOINT ["pagerport"]\n'))
+    base = next(stage for stage in stages if stage.startswith("python:3.12-slim AS base"))
     assert "USER 10001:10001" in base
     assert "COPY --from=trimmed" in final
     assert "RUN" not in final
+
+
+def test_image_needs_no_command_where_the_peers_stood() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    assert [line for line in lines if line.startswith(("ENTRYPOINT", "CMD"))] == [
+        'ENTRYPOINT ["pagerport"]',
+        'CMD ["run"]',
+    ]

@@ -11,7 +11,7 @@ from services.fetcher.enrichment.incident_analytics import analytics_filters, is
 from services.fetcher.enrichment.shelf import KEYS_AT_ONCE, Shelf
 from services.fetcher.run_counts import add_warnings, merge_listings
 from services.fetcher.seen_ids import SeenIds
-from shared.pagerduty.client import Answer
+from shared.pagerduty.interface import Answer
 from shared.pagerduty.replies import judge_response
 from shared.pagerduty.verdicts import Verdict
 

@@ -152,6 +152,29 @@ def test_an_expression_that_names_a_key_that_could_not_be_had_is_omitted() -> No
     assert mapped.counts["omitted"] == 1
 
 
+def test_search_query_is_omitted_only_where_it_names_such_a_key_itself() -> None:
+    def found_by(value: str) -> Json:
+        return {
+            "combinator": '"and"',
+            "rules": [
+                {"property": '"email"', "operator": '"="', "value": ".id"},
+                {
+                    "combinator": '"or"',
+                    "rules": [{"property": '"email"', "operator": '"="', "value": value}],
+                },
+            ],
+        }
+
+    relations = {name: found_by(value) for name, value in (("a", ".id"), ("b", ".__x"), ("c", "error"))}
+    mapped = map_one(a_raw({"id": "I1"}, omitted=("__x",)), an_entry(relations=relations))
+
+    assert (list(only(mapped).relations), only(mapped).omits) == (["a"], ("relations.b", "relations.c"))
+    assert [(one.path, one.cause) for one in mapped.omissions] == [
+        ("relations.b", "reads what could not be had this time"),
+        ("relations.c", "a part of the search query failed or is of the wrong type"),
+    ]
+
+
 @pytest.mark.parametrize(
     "entry",
     [

@@ -41,6 +41,7 @@ NONE = "PagerDuty documents no {} of {}: it is null"
         ("incidents", "{a: .id, foo}", 9, NONE.format("foo", "incidents")),
         ("incidents", '"\\(.qqq) x"', 4, NONE.format("qqq", "incidents")),
         ("incidents", "if .qqq then 1 else 2 end", 4, NONE.format("qqq", "incidents")),
+        ("incidents", "add(.assignments[] | .ta)", 22, NONE.format("ta", "assignment")),
         ("incidents", "[.assignments[] | .ta]", 19, NONE.format("ta", "assignment")),
         (
             "services",
@@ -146,6 +147,10 @@ def test_what_one_entry_includes_another_of_the_kind_may_see_too() -> None:
         ("if .is_mergeable then 1 else \"x\" end", {"number", "string"}),
         (".foo.bar", ANY_TYPE),
         (".title | splits(\" \")", ANY_TYPE),
+        (".title | reverse", ANY_TYPE),
+        (".teams | reverse", {"array"}),
+        (".teams | add(.[].summary)", ANY_TYPE),
+        (".teams | add", {"object", "null"}),
         ("empty", set()),
     ],
 )  # fmt: skip

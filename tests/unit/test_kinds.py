@@ -6,15 +6,17 @@ import pytest
 
 from schemas.kind_names import KIND_NAMES
 from shared.errors import ConfigurationError
-from shared.kinds import KINDS, Form, Paging, kind_named
+from shared.kind_model import Form, Paging
+from shared.kinds import KINDS, kind_named
 from shared.object_ids import of_field, of_license_allocation, of_oncall, of_text
+from simulators.pagerduty import resource as simulated
 from simulators.pagerduty import resources
 
 PAGING = {
-    Paging.CLASSIC: {resources.Paging.CLASSIC},
-    Paging.CURSOR: {resources.Paging.CURSOR, resources.Paging.NONE_WITH_CURSOR},
-    Paging.BEFORE_AFTER: {resources.Paging.AFTER},
-    Paging.NONE: {resources.Paging.NONE},
+    Paging.CLASSIC: {simulated.Paging.CLASSIC},
+    Paging.CURSOR: {simulated.Paging.CURSOR, simulated.Paging.NONE_WITH_CURSOR},
+    Paging.BEFORE_AFTER: {simulated.Paging.AFTER},
+    Paging.NONE: {simulated.Paging.NONE},
 }
 PAGES = {"limit", "offset", "total", "cursor", "after", "before", "include[]"}
 
@@ -24,7 +26,7 @@ def test_every_top_level_list_is_a_kind() -> None:
 
 
 @pytest.mark.parametrize("resource", resources.TOP_LEVEL, ids=lambda resource: resource.path)
-def test_kind_is_declared_as_the_api_has_it(resource: resources.Resource) -> None:
+def test_kind_is_declared_as_the_api_has_it(resource: simulated.Resource) -> None:
     kind = kind_named(resource.kind)
     assert kind.path == resource.path
     assert kind.wrapper == resource.key

@@ -10,7 +10,7 @@ from schemas.topics import WEBHOOKS, dlq_topic
 from services.cli.letters import find_letter
 from shared.dead_letters import Resolution, closing_record, dead_letter_record, read_dead_letter
 from shared.errors import ConfigurationError
-from shared.kept_letters import KeptLetter, fold
+from shared.kept_letters import Folding, KeptLetter
 from shared.log.interface import NewRecord, Record
 
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -32,10 +32,12 @@ def letter_record(reader: str) -> NewRecord:
 
 
 def kept(*records: NewRecord) -> list[KeptLetter]:
-    return fold(
+    folding = Folding()
+    folding.take(
         Record(one.topic, 0, offset, offset, one.key, one.value, one.headers)
         for offset, one in enumerate(records)
     )
+    return folding.letters()
 
 
 def test_each_is_read_back_under_the_key_it_has() -> None:

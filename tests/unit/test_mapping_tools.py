@@ -14,12 +14,13 @@ from services.cli.app import main
 from services.cli.layout import output_console
 from services.cli.mapping.apply_view import print_trials
 from services.cli.mapping.cases import load_cases
-from services.cli.mapping.diff import compare_files
+from services.cli.mapping.diff import compare
 from services.cli.mapping.difference import Differences
 from services.cli.mapping.plan_view import how_it_runs
-from services.cli.mapping.trial import Trial, TrialEntity, TrialObject
+from services.cli.mapping.tried import Trial, TrialEntity, TrialObject
 from shared.errors import ConfigurationError
 from shared.log.sqlite import SqliteLog
+from shared.mapping_file import load_mapping
 from tests.service.mapper_setting import raw_record
 
 Json = Any
@@ -152,6 +153,7 @@ def test_apply_of_a_failing_object_exits_1_and_of_wrong_usage_2(run: Run) -> Non
         ("--kind", "incidents", "--input", "none.json"),
         ("--webhook",),
         ("--webhook", "--input", "i.json"),
+        ("--webhook", "--input", "i.json", "--deleted"),
     ):
         assert run("apply", "m.yaml", *arguments)[0] == 2, arguments
 
@@ -199,6 +201,22 @@ def test_apply_of_an_event_shows_the_webhook_mappings(run: Run) -> None:
     ]
     assert "c/E delete (with what depends on it):" in out
     assert ["title", '"y"', "webhookMappings[0]", ".headers.x"] in [line.split() for line in out.splitlines()]
+
+
+def test_each_item_of_an_event_says_why_its_own_value_stays(run: Run) -> None:
+    Path("m.yaml").write_text(
+        "- {blueprint: note, filter: 'true', itemsToParse: .body.items, "
+        "entity: {identifier: .item.id, title: .item.n | tonumber}}\n"
+    )
+    Path("e.json").write_text('{"body": {"items": [{"id": "a", "n": "x"}, {"id": "b", "n": "yy"}]}}')
+
+    _, out = run("apply", "m.yaml", "--webhook", "--input", "e.json", "--json")
+
+    says = 'failed: string ("{}") cannot be parsed as a number'
+    assert [one["omitted"] for one in json.loads(out)[0]["entities"]] == [
+        {"title": says.format("x")},
+        {"title": says.format("yy")},
+    ]
 
 
 def test_change_without_values_is_its_title_and_no_empty_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -415,6 +433,42 @@ def test_diff_keeps_an_entity_that_another_object_still_makes(run: Run) -> None:
     assert out.splitlines()[0] == "incident: 1 changed, 0 new, 0 gone, 0 the same"
 
 
+def test_diff_shows_new_entities_of_each_blueprint_with_values_and_gone_ones_in_order(
+    run: Run,
+) -> None:
+    def made(blueprint: str) -> str:
+        return (
+            "  - kind: incidents\n"
+            f"    port: {{itemsToParse: .ids, entity: {{mappings: {{identifier: .item, title: .item, "
+            f"blueprint: '\"{blueprint}\"'}}}}}}\n"
+        )
+
+    Path("old.yaml").write_text("resources:\n" + made("a"))
+    Path("new.yaml").write_text("resources:\n" + made("b") + made("c"))
+    ids = ["five", "one", "four", "two", "three"]
+    Path("i.json").write_text(json.dumps({"incidents": [{"id": "Q1", "ids": ids}]}))
+
+    _, out = run("diff", "old.yaml", "new.yaml", "--input", "i.json", "--limit", "5")
+
+    assert out.splitlines() == [
+        "a: 0 changed, 0 new, 5 gone, 0 the same",
+        *(f"- a/{one}  of incidents Q1" for one in ids),
+        *(
+            line
+            for name in ("b", "c")
+            for line in (
+                f"{name}: 0 changed, 5 new, 0 gone, 0 the same",
+                *(
+                    line
+                    for one in ids
+                    for line in (f"+ {name}/{one}  of incidents Q1", f'    + title: "{one}"')
+                ),
+            )
+        ),
+        "1 object compared",
+    ]
+
+
 async def test_diff_reads_the_newest_state_of_each_object_from_a_log(folder: Path) -> None:
     added = "  - {kind: services, port: {entity: {mappings: {identifier: .id, blueprint: '\"s\"'}}}}\n"
     new = folder / "new.yaml"
@@ -435,7 +489,7 @@ async def test_diff_reads_the_newest_state_of_each_object_from_a_log(folder: Pat
     finally:
         await log.close()
     found = Differences(10)
-    notes = await compare_files(Path("m.yaml"), new, None, Path("log.db"), [], found)
+    notes = await compare(load_mapping(Path("m.yaml")), load_mapping(new), None, Path("log.db"), [], found)
 
     (one,) = found.result().values()
     assert (found.objects, one.changes, one.appears, one.vanishes) == (2, 1, 0, 0)

@@ -114,6 +114,16 @@ def test_past_mapping_that_this_release_cannot_read_counts_for_nothing() -> None
     assert plan_change(BOTH, in_force(odd), listings(BOTH)) == Todo((), ("teams", "users"))
 
 
+def test_version_before_that_is_no_mapping_to_this_release_counts_for_nothing() -> None:
+    odd = {"version": 1, "config": {"resources": "of another release"}}
+    held = in_force(BOTH, 3, previous=(odd,))
+    new = config(entry("teams"))
+    assert plan_change(new, held, listings(BOTH)) == Todo((RAW + "teams", RAW + "users"), ())
+    kept = previous_versions(held, NO_RUN, new)
+    assert [one["version"] for one in kept] == [1, 3]
+    assert not is_replay_due(held, [run(3, RunState.COMPLETED)])
+
+
 @given(st.datetimes(timezones=st.just(UTC), min_value=datetime(2001, 1, 1), max_value=datetime(2090, 1, 1)))  # noqa: DTZ001
 def test_what_is_fetched_has_the_same_digest_whenever_it_is_asked(at: datetime) -> None:
     of = config(entry("incidents"), entry("oncalls", until=3), entry("log_entries"))

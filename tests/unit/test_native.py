@@ -119,6 +119,16 @@ def test_what_mappings_are_made_of_runs_natively(text: str, gives: Json) -> None
         assert by_libjq(text, DOCUMENT) == expected
 
 
+@pytest.mark.parametrize("text", [".teams[{}]", "[.teams[{}]]", ".teams[{} | . + 0]", "[].[{}]", ".no[{}]"])
+@pytest.mark.parametrize("step", [-3, -2, -1, 0, 1, 2])
+def test_index_is_null_beyond_either_end_of_a_list(text: str, step: int) -> None:
+    text = text.format(step)
+    get = native(text)
+
+    assert get is not None
+    assert get(DOCUMENT) == by_libjq(text, DOCUMENT)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -61,6 +61,14 @@ def test_an_expression_that_breaks_out_changes_nothing_for_the_others(breaking: 
     assert fused(*entries) == apart(*entries)[0]
 
 
+def test_selector_that_goes_on_behind_its_first_value_is_judged_by_that() -> None:
+    # With `?//` in a pattern jq 1.8 takes the end of `first` for an error, and tries the next pattern.
+    entry = an_entry(query=".list as [$x] ?// $x | true, error", properties={"p": ".n | @html"})
+
+    assert fused(entry) == apart(entry)[0]
+    assert fused(entry)[0].rows[0][3] == ["7"]
+
+
 def test_items_and_unselected_objects_give_the_same_apart() -> None:
     entries = (
         an_entry(items=".list", identifier=".item | tostring", properties={"n": ".n + .item"}),

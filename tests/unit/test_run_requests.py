@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -117,6 +118,15 @@ def test_schedule_counts_from_the_last_start_of_a_whole_resync() -> None:
     assert next_due(runs, None, AT) is None
 
 
+def test_start_that_a_wrong_clock_put_far_ahead_does_not_end_the_schedule() -> None:
+    ahead = a_run("1", RunState.COMPLETED, started_at=AT + 1000 * HOUR)
+    assert next_due([ahead], 4 * HOUR, AT) == AT
+    assert next_due_of_kind([ahead], "users", 4 * HOUR, AT) == AT
+    # Another leader's clock may be ahead a little.
+    near = a_run("2", RunState.COMPLETED, started_at=AT + HOUR)
+    assert next_due([ahead, near], 4 * HOUR, AT) == AT + 5 * HOUR
+
+
 def test_schedule_does_not_ask_while_a_resync_waits_or_runs() -> None:
     for state in (RunState.WAITING, RunState.LISTING, RunState.SWEEPING):
         assert next_due([a_run("1", state)], HOUR, AT + 9 * HOUR) is None
@@ -132,6 +142,16 @@ def test_ids_rise_whatever_the_clock_does(times: list[datetime]) -> None:
     for at in times:
         ids.append(new_run_id(at, "ab12", ids[-1]))
     assert ids == sorted(set(ids))
+
+
+@pytest.mark.parametrize("foreign", ["zzz", "29990101", "9" * 200])
+def test_id_that_nobody_of_us_made_is_not_continued(foreign: str) -> None:
+    assert new_run_id(AT, "ab12", foreign) == new_run_id(AT, "ab12")
+
+
+def test_id_behind_the_last_moment_there_is_is_still_one() -> None:
+    last = "99991231T235959.999999Z-ab12"
+    assert new_run_id(AT, "cd34", last) > last
 
 
 def test_old_runs_are_forgotten_but_not_the_last_green_one() -> None:

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from schemas.outcome import Count
 from schemas.topics import COMMANDS, DAY_MS, ENTITIES
 from shared.core import Batch
-from shared.errors import FatalError, LostError, NotOwnerError, RetryableError
+from shared.errors import ConfigurationError, FatalError, LostError, NotOwnerError, RetryableError
 from shared.log.interface import Committed, NewRecord, Record, Subscription, TopicPartition
 from shared.log.sqlite import SqliteLog
 from shared.outcome import Outcome
 from shared.progress import Progress, sum_counts
 from shared.runtime import Consumer
+from shared.service.readiness import is_ready, membership_checks
 
 GROUP = "writer"
 TOPIC = ENTITIES.name
@@ -291,6 +292,96 @@ async def test_fatal_error_holds_an_always_on_process(stand: Stand) -> None:
     assert stand.waits.delays_s == [60.0]
     assert held == ["401: check OCEAN__PORT__CLIENT_ID"]
     assert consumer.held == ""
+
+
+async def test_batch_that_fails_again_and_again_is_told_until_it_does_not(stand: Stand) -> None:
+    await stand.append(1)
+    held: list[str] = []
+    consumer: Consumer
+
+    async def sleep(_: float) -> None:
+        held.append(consumer.held)
+
+    core = Core(*[raises(KeyError("a secret"))] * 11)
+    consumer = stand.consumer(core, on_fatal="hold", sleep=sleep)
+    await stand.run_to(1, consumer)
+    assert held[:9] == [""] * 9
+    assert held[9:] == [
+        f"a batch has failed {times} times in a row (KeyError); the log lines tell more" for times in (10, 11)
+    ]
+    assert consumer.held == ""
+
+
+@pytest.mark.parametrize("call", ["committed", "read"])
+async def test_hold_for_what_the_log_refuses_ends_once_it_answers_though_nothing_is_there_to_read(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    answer = getattr(stand.log, call)
+    refusals = [ConfigurationError("this user may not use a topic")]
+    held: list[str] = []
+    consumer: Consumer
+
+    async def refuse_once(*asked: Any, **more: Any) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return await answer(*asked, **more)
+
+    async def sleep(_: float) -> None:
+        held.append(consumer.held)
+
+    monkeypatch.setattr(stand.log, call, refuse_once)
+    consumer = stand.consumer(Core(), on_fatal="hold", sleep=sleep, poll_wait_s=0.01)
+    task = asyncio.create_task(consumer.run())
+    async with asyncio.timeout(DEADLINE_S):
+        while consumer.membership.polled_at_s is None:  # noqa: ASYNC110 - nobody tells of an empty read
+            await asyncio.sleep(0.001)
+    assert (held, consumer.held) == (["this user may not use a topic"], "")
+    consumer.stop()
+    await task
+
+
+async def test_hold_of_a_batch_outlives_a_read_that_brings_nothing(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stand.append(1)
+    read = stand.log.read
+    reads: list[int] = []
+    held: list[str] = []
+    consumer: Consumer
+
+    async def nothing_the_second_time(*asked: Any, **more: Any) -> list[Record]:
+        records = [] if len(reads) == 1 else await read(*asked, **more)
+        reads.append(len(records))
+        return records
+
+    async def notes_held(batch: Batch) -> Sequence[Outcome | None]:
+        held.append(consumer.held)
+        return await well(batch)
+
+    monkeypatch.setattr(stand.log, "read", nothing_the_second_time)
+    consumer = stand.consumer(Core(raises(FatalError("401")), notes_held), on_fatal="hold")
+    await stand.run_to(1, consumer)
+    assert (reads[:3], held, consumer.held) == ([1, 0, 1], ["401"], "")
+
+
+async def test_long_batch_is_no_silence_of_the_log_once_it_is_done(stand: Stand) -> None:
+    await stand.append(1)
+    seconds = 0.0
+    judged: list[bool] = []
+    consumer: Consumer
+
+    async def takes_ten_minutes(batch: Batch) -> Sequence[Outcome | None]:
+        nonlocal seconds
+        seconds += 600
+        return await well(batch)
+
+    def judge(_: Mapping[TopicPartition, Progress]) -> None:
+        judged.append(is_ready(membership_checks(consumer.membership, seconds)))
+        stand.progressed.set()
+
+    consumer = stand.consumer(Core(takes_ten_minutes), clock=lambda: seconds, on_progress=judge)
+    await stand.run_to(1, consumer)
+    assert judged == [True]
 
 
 # lost records

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.mapper.core import LeftOut
+from services.mapper.omissions import LeftOut
 from services.mapper.said_omissions import SaidOmissions
 from shared.sightings import Sightings
 

@@ -351,6 +351,26 @@ async def test_request_is_refused_with_the_documented_body(name: str) -> None:
     assert (answer.status_code, answer.json()) == (case.status, case.body), case.source
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/enrichment/event_enrichments",
+        "/event_orchestrations",
+        "/license_allocations",
+        "/status_pages",
+        *(f"/v3/schedules/any/{name}" for name in ("custom_shifts", "overrides", "rotations")),
+    ],
+)
+async def test_list_that_documents_no_total_takes_none(path: str) -> None:
+    async with client(simulator()) as pagerduty:
+        answer = await pagerduty.get(f"{path}?total=true")
+
+    assert (answer.status_code, answer.json()) == (
+        400,
+        invalid("total is not a parameter of this operation."),
+    )
+
+
 async def test_layered_schedule_is_refused_by_v3_with_a_map_of_errors() -> None:
     """Source: PagerDuty REST API, Schedules v2 to v3 upgrade."""
     app = simulator()

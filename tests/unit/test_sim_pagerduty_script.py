@@ -178,6 +178,16 @@ async def test_script_with_a_mistake_is_refused_and_the_old_one_stays(rules: obj
     assert app.script.describe() == [{"action": {"status": 500}, "seen": 0, "used": 0}]
 
 
+@pytest.mark.parametrize("path", ["/_sim/requests", "/_sim/deliveries"])
+@pytest.mark.parametrize("last", ["some", "-1", ""])
+async def test_number_of_rows_that_is_none_is_refused(path: str, last: str) -> None:
+    async with client(simulator()) as pagerduty:
+        answer = await pagerduty.get(path, params={"last": last})
+
+    said = f"last: {last!r} is no number of rows"
+    assert (answer.status_code, answer.json()) == (422, {"errors": [said]})
+
+
 async def test_log_tells_what_was_asked_and_never_the_key() -> None:
     app = simulator()
     async with client(app, **{"User-Agent": "tester/1"}) as pagerduty:

@@ -1,5 +1,6 @@
 """Tests what the embedded log forgets, and that offsets never come again."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -172,4 +173,22 @@ async def test_compacted_topic_folds_to_the_same_table(
                     table[key] = value
         folded = {key: value for _, key, value in await contents(log, COMPACTED)}
         assert {key: value for key, value in folded.items() if value is not None} == table
+    await log.close()
+
+
+async def test_records_that_expire_while_they_are_asked_for_are_an_alarm_and_no_gap(
+    tmp_path: Path, hand: Hand
+) -> None:
+    log = await SqliteLog.open(tmp_path / "log.sqlite", durable=True, consuming=True, clock=hand)
+    await log.create_topics([EXPIRING.topic])
+    await log.append([record(EXPIRING, b"old", b"1")])
+    hand.now_ms += 8 * DAY_MS
+    await log.append([record(EXPIRING, b"young", b"2")])
+    # The thread has the clean-up in hand when the reader finds its position in the log.
+    cleaning = asyncio.ensure_future(log.maintain(hand.now_ms))
+    await asyncio.sleep(0)
+    with pytest.raises(OffsetOutOfRangeError) as raised:
+        await log.read({EXPIRING: 0}, max_records=10, wait_s=0)
+    await cleaning
+    assert raised.value.starts == {EXPIRING: 1}
     await log.close()

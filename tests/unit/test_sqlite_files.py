@@ -5,15 +5,17 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 
-from schemas.topics import COMMANDS, RUNS, raw_topic
+from schemas.topics import COMMANDS, RUNS, raw_topic, topic_of
 from shared.errors import ConfigurationError, FatalError, RetryableError
 from shared.log import sqlite_health
 from shared.log.interface import Committed, NewRecord, Subscription, TopicPartition
+from shared.log.partitioner import partition_of
 from shared.log.sqlite import SqliteLog
 from shared.log.sqlite_schema import STEPS, VERSION, migrate
 from shared.log.sqlite_store import Store
@@ -41,6 +43,12 @@ def sql(path: Path, statement: str) -> list[tuple[object, ...]]:
         rows = connection.execute(statement).fetchall()
         connection.commit()
         return rows
+
+
+def key_of(place: TopicPartition) -> bytes:
+    """Return a key that lies in a partition."""
+    keys = (b"P%d" % number for number in count())
+    return next(key for key in keys if partition_of(key, topic_of(place.topic).partitions) == place.partition)
 
 
 async def refusal(path: Path, *, durable: bool = True, consuming: bool = True) -> str:
@@ -403,3 +411,32 @@ def test_mode_of_a_file_that_is_there_stays_as_its_owner_set_it(path: Path) -> N
     path.chmod(0o640)
     asyncio.run(write_one(path))
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+async def test_partition_of_large_records_lets_the_others_have_their_turn(path: Path) -> None:
+    large, small = TopicPartition(RAW, 0), TopicPartition(RAW, 1)
+    log = await SqliteLog.open(path, durable=False, consuming=True)
+    await log.create_topics([RAW])
+    await log.append([NewRecord(RAW, key_of(large), bytes(3_000_000)) for _ in range(15)])
+    await log.append([NewRecord(RAW, key_of(small), b"v")])
+    positions = {large: 0, small: 0}
+    found: list[TopicPartition] = []
+    for _ in range(2):
+        for record in await log.read(positions, max_records=100, wait_s=0):
+            positions[record.place] = record.offset + 1
+            found.append(record.place)
+    assert positions[large] < 15
+    assert small in found
+    await log.close()
+
+
+async def test_file_that_cannot_be_cleaned_up_is_let_go(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await write_one(path)
+    with monkeypatch.context() as broken:
+        full = Mock(side_effect=sqlite3.OperationalError("database or disk is full"))
+        broken.setattr("shared.log.sqlite_maintenance.expire", full)
+        with pytest.raises(RetryableError, match="disk is full"):
+            await SqliteLog.open(path, durable=True, consuming=True)
+    again = await SqliteLog.open(path, durable=True, consuming=True)
+    assert await values(again, PLACE) == [b"v"]
+    await again.close()

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from services.cli.mapping.apply_view import Texts
-    from services.cli.mapping.trial import Trial
+    from services.cli.mapping.inputs import Json
+    from services.cli.mapping.tried import Trial, TrialObject
     from shared.mapping_file import LoadedMapping
 
 WITH_FAILURES = 1
@@ -41,24 +44,27 @@ def apply(
     deleted: Annotated[
         bool, typer.Option("--deleted", help="As if the object were gone: show what would be deleted.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Show what a mapping makes of an object, value by value. Exits 1 if something of it failed."""
-    _check_usage(kind, object_id, given, webhook=webhook)
+    _check_usage(kind, object_id, given, webhook=webhook, deleted=deleted)
+    from services.cli.mapping.inputs import read_documents, read_objects
     from shared.mapping_file import load_mapping, require_sound
 
     loaded = load_mapping(file)
     require_sound(loaded)
-    if webhook:
-        trials = asyncio.run(_of_events(loaded, given or Path("-"), as_json=as_json))
+    # Read before there is an event loop: within one, Ctrl-C does not end a wait for stdin.
+    if webhook and given is not None:
+        trials = asyncio.run(_of_events(loaded, read_documents(given), as_json=as_json))
     else:
-        trials = asyncio.run(_of_objects(loaded, kind, object_id, given, deleted=deleted, as_json=as_json))
+        objects = None if given is None else read_objects(given, kind)
+        trials = asyncio.run(_of_objects(loaded, kind, object_id, objects, deleted=deleted, as_json=as_json))
     if any(trial.failures for trial in trials):
         raise typer.Exit(WITH_FAILURES)
 
 
-def _check_usage(kind: str, object_id: str, given: Path | None, *, webhook: bool) -> None:
-    if webhook and (kind or object_id or given is None):
+def _check_usage(kind: str, object_id: str, given: Path | None, *, webhook: bool, deleted: bool) -> None:
+    if webhook and (kind or object_id or deleted or given is None):
         raise typer.BadParameter("takes --input FILE and nothing else", param_hint="--webhook")
     if not webhook and bool(object_id) == (given is not None):
         raise typer.BadParameter("give either --id or --input, so that there is an object")
@@ -71,19 +77,26 @@ def _check_usage(kind: str, object_id: str, given: Path | None, *, webhook: bool
 
 
 async def _of_objects(
-    loaded: "LoadedMapping", kind: str, object_id: str, given: Path | None, *, deleted: bool, as_json: bool
+    loaded: "LoadedMapping",
+    kind: str,
+    object_id: str,
+    given: "list[TrialObject] | None",
+    *,
+    deleted: bool,
+    as_json: bool,
 ) -> "Sequence[Trial]":
+    """Map the objects that are given, or, where none are, the one that PagerDuty has of an id."""
     from dataclasses import replace
     from datetime import UTC, datetime
 
-    from services.cli.mapping.inputs import read_objects
-    from services.cli.mapping.trial import TrialMapper, TrialObject
+    from services.cli.mapping.trial import TrialMapper
+    from services.cli.mapping.tried import TrialObject
     from services.cli.mapping.workers import open_workers
 
     async with open_workers() as pool:
         mapper = TrialMapper(loaded.config, pool, now=datetime.now(UTC))
         if given is not None:
-            objects = read_objects(given, kind)
+            objects = given
             for name in dict.fromkeys(one.kind for one in objects):
                 mapper.require_kind(name)
         else:
@@ -98,14 +111,13 @@ async def _of_objects(
     return trials
 
 
-async def _of_events(loaded: "LoadedMapping", given: Path, *, as_json: bool) -> "Sequence[Trial]":
+async def _of_events(loaded: "LoadedMapping", documents: "list[Json]", *, as_json: bool) -> "Sequence[Trial]":
     from services.cli.mapping.event_trial import EventTrialMapper, event_from
-    from services.cli.mapping.inputs import read_documents
     from services.cli.mapping.workers import open_workers
 
     async with open_workers() as pool:
         mapper = EventTrialMapper(loaded.config, pool)
-        trials = await mapper.run([event_from(one) for one in read_documents(given)])
+        trials = await mapper.run([event_from(one) for one in documents])
         _show(trials, lambda _, index: mapper.texts(index), "webhookMappings", as_json=as_json)
     return trials
 

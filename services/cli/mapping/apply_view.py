@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from services.cli.layout import Cell, Column, Sheet, print_sheet
-from services.cli.mapping.trial import EntryVerdict, Trial, TrialEntity
+from services.cli.mapping.tried import EntryVerdict, Trial, TrialEntity
 from services.mapper.evaluate import Omission
 from shared.jq_folding import as_written
 

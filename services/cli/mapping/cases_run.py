@@ -10,7 +10,8 @@ from services.cli.mapping.cases import Case, LoadedCases, load_cases
 from services.cli.mapping.event_trial import EventTrialMapper, event_from
 from services.cli.mapping.inputs import body_of, read_documents, read_objects
 from services.cli.mapping.judging import Difference, judge
-from services.cli.mapping.trial import Trial, TrialMapper, TrialObject, grouped
+from services.cli.mapping.trial import TrialMapper, grouped
+from services.cli.mapping.tried import Trial, TrialObject
 from services.cli.mapping.workers import open_workers
 from services.mapper.pool import WorkerPool
 from shared.errors import ConfigurationError

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
+
 if TYPE_CHECKING:
     from services.cli.mapping.plan_view import PlannedExpression
     from shared.mapping_check import Problem
@@ -34,7 +36,7 @@ def check(
     kind: Annotated[
         str, typer.Option("--kind", "-k", help="Kind of the input's objects.", show_default=False)
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Check a mapping file: its form, kinds, expressions, and the fields they read. Exits 2 on errors."""
     from shared.errors import PagerportError
@@ -59,7 +61,7 @@ def check(
                 if not as_json:
                     _say(problems, file)
                 raise
-        planned = asyncio.run(_planned(loaded, given, kind)) if plan and is_sound else None
+        planned = _planned(loaded, given, kind) if plan and is_sound else None
         problems.sort(key=lambda problem: (problem.line, problem.column))
     if as_json:
         print(json.dumps(_document(file, problems, planned), indent=2, ensure_ascii=False))
@@ -81,7 +83,7 @@ def _of_port(loaded: "LoadedMapping") -> list["Problem"]:
     return placed(loaded, asyncio.run(compare_with_port(loaded.config, start("port"))))
 
 
-async def _planned(loaded: "LoadedMapping", given: Path | None, kind: str) -> list["PlannedExpression"]:
+def _planned(loaded: "LoadedMapping", given: Path | None, kind: str) -> list["PlannedExpression"]:
     from services.cli.mapping.inputs import read_objects
     from services.cli.mapping.plan_view import planned_expressions, with_costs
     from shared.kinds import kind_named
@@ -89,8 +91,9 @@ async def _planned(loaded: "LoadedMapping", given: Path | None, kind: str) -> li
     if kind:
         kind_named(kind)
     planned = list(planned_expressions(loaded.config))
+    # Read before there is an event loop: within one, Ctrl-C does not end a wait for stdin.
     samples = [] if given is None else read_objects(given, kind)
-    return await with_costs(planned, samples)
+    return asyncio.run(with_costs(planned, samples))
 
 
 def _print(
@@ -120,9 +123,10 @@ def _print(
 
 def _say(problems: Sequence["Problem"], file: Path) -> None:
     from shared.mapping_check import line_of
+    from shared.visible import visible
 
     for problem in problems:
-        print(f"{problem.severity}: {line_of(str(file), problem)}")
+        print(visible(f"{problem.severity}: {line_of(str(file), problem)}"))
 
 
 def _document(

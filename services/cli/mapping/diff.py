@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
 from services.cli.log_option import LOG
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from services.cli.mapping.difference import BlueprintDifference, Differences
-    from services.cli.mapping.trial import TrialMapper, TrialObject
+    from services.cli.mapping.trial import TrialMapper
+    from services.cli.mapping.tried import TrialObject
     from shared.mapping_file import LoadedMapping
 
 DIFFERS = 1
@@ -46,14 +48,18 @@ def diff(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 1 if the mappings differ, like `diff`.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Compare what two mappings make of the same objects: of a file, or of those that a log holds."""
     kinds = _checked(kind or [], given, log)
     from services.cli.mapping.difference import Differences
+    from services.cli.mapping.inputs import read_objects
 
     found = Differences(limit)
-    notes = asyncio.run(compare_files(old, new, given, log, kinds, found))
+    mappings = (_sound(old), _sound(new))
+    # Read before there is an event loop: within one, Ctrl-C does not end a wait for stdin.
+    objects = None if given is None else read_objects(given, kinds[0] if kinds else "")
+    notes = asyncio.run(compare(*mappings, objects, log, kinds, found))
     blueprints = found.result()
     if as_json:
         print(json.dumps(_document(found, blueprints, notes), indent=2, ensure_ascii=False))
@@ -75,26 +81,39 @@ def _checked(kinds: list[str], given: Path | None, log: Path | None) -> list[str
     return kinds
 
 
-async def compare_files(
-    old: Path, new: Path, given: Path | None, log: Path | None, kinds: list[str], found: "Differences"
+async def compare(
+    old: "LoadedMapping",
+    new: "LoadedMapping",
+    objects: "list[TrialObject] | None",
+    log: Path | None,
+    kinds: list[str],
+    found: "Differences",
 ) -> list[str]:
-    """Compare object by object; return what could not be compared."""
+    """Compare object by object; return what could not be compared.
+
+    Args:
+        old: The mapping as it is, sound.
+        new: The mapping as it is to be, sound.
+        objects: What both are applied to; None: what a log holds.
+        log: The log; None: that of the settings.
+        kinds: Of a log, only these; none: all.
+        found: Takes the differences.
+    """
     from datetime import UTC, datetime
 
     from services.cli.mapping.trial import TrialMapper
     from services.cli.mapping.workers import open_workers
 
-    mappings = [_sound(path) for path in (old, new)]
     at = datetime.now(UTC)
     # A pool each: one that is asked for two plans in turn compiles them in turn.
     async with (
         open_workers() as of_old,
         open_workers() as of_new,
-        _opened(given, log, kinds) as (batches, topics),
+        _opened(objects, log, kinds) as (batches, topics),
     ):
         before, after = (
             TrialMapper(mapping.config, pool, now=at)
-            for mapping, pool in zip(mappings, (of_old, of_new), strict=True)
+            for mapping, pool in zip((old, new), (of_old, of_new), strict=True)
         )
         async for batch in batches:
             await _add(batch, before, after, found)
@@ -110,26 +129,24 @@ def _sound(path: Path) -> "LoadedMapping":
 
 
 def _opened(
-    given: Path | None, log: Path | None, kinds: list[str]
+    given: "list[TrialObject] | None", log: Path | None, kinds: list[str]
 ) -> "AbstractAsyncContextManager[tuple[AsyncIterator[list[TrialObject]], set[str] | None]]":
     """Open what holds the objects: they come in lists; of a log also which raw topics it has."""
     from collections.abc import AsyncIterator
     from contextlib import asynccontextmanager
 
-    from services.cli.mapping.inputs import read_objects
     from services.cli.mapping.log_objects import newest_objects, raw_topics
-    from services.cli.mapping.trial import TrialObject
+    from services.cli.mapping.tried import TrialObject
     from services.cli.open_log import open_log
 
-    async def of_file(file: Path) -> AsyncIterator[list[TrialObject]]:
-        objects = read_objects(file, kinds[0] if kinds else "")
+    async def in_parts(objects: list[TrialObject]) -> AsyncIterator[list[TrialObject]]:
         for start in range(0, len(objects), 500):
             yield objects[start : start + 500]
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[tuple[AsyncIterator[list[TrialObject]], set[str] | None]]:
         if given is not None:
-            yield of_file(given), None
+            yield in_parts(given), None
             return
         async with open_log(log) as held:
             yield newest_objects(held, kinds), await raw_topics(held)

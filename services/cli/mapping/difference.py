@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from services.cli.mapping.apply_view import shown
-from services.cli.mapping.trial import Trial, TrialEntity
+from services.cli.mapping.tried import Trial, TrialEntity
 
 Json = Any
 NOT_MAPPED: Final = "(not mapped)"
@@ -64,7 +64,8 @@ class Differences:
         """Hashes of the keys that each mapping makes: an entity may be made of several objects."""
         self._alone: tuple[dict[str, str], dict[str, str]] = ({}, {})
         """Keys that only one of them makes of an object, and the object."""
-        self._new_entities: dict[str, TrialEntity] = {}
+        self._new_entities: dict[str, dict[str, TrialEntity]] = {}
+        """By blueprint and key, as many as may be shown."""
         self.objects = 0
         self.failures: list[str] = []
         self.mended: list[str] = []
@@ -89,12 +90,15 @@ class Differences:
                 self._compare(object_name, before[key], entity)
             else:
                 self._alone[1].setdefault(key, object_name)
-                if len(self._new_entities) < self._limit:
-                    self._new_entities[key] = entity
-        for key in before.keys() - after.keys():
+                of_blueprint = self._new_entities.setdefault(entity.blueprint, {})
+                if len(of_blueprint) < self._limit:
+                    of_blueprint.setdefault(key, entity)
+        for key, entity in before.items():
+            if key in after:
+                continue
             if broken:
                 # What an object made before it failed stays in Port as it is.
-                self._of(before[key].blueprint).same += 1
+                self._of(entity.blueprint).same += 1
             else:
                 self._alone[0].setdefault(key, object_name)
 
@@ -105,8 +109,8 @@ class Differences:
                 self._note(key, "vanishes", of)
         for key, of in self._alone[1].items():
             if hash(key) not in self._kept[0]:
-                entity = self._new_entities.get(key)
-                values = () if entity is None else _values_of(entity)
+                of_blueprint = self._new_entities.get(key.partition("/")[0], {})
+                values = _values_of(of_blueprint[key]) if key in of_blueprint else ()
                 self._note(key, "appears", of, values)
         return dict(sorted(self._blueprints.items()))
 

@@ -7,19 +7,11 @@ from schemas.entity_change import ChangeSource
 from schemas.mapping import MappingFile, MappingInForce
 from schemas.topics import WEBHOOKS
 from schemas.webhook_event import WebhookRequest
-from services.cli.mapping.trial import (
-    Trial,
-    TrialEntity,
-    TrialObject,
-    entries_apart,
-    entry_named,
-    expressions_of,
-    givers,
-    read_change,
-    topic_apart,
-    verdict_of,
-    with_givers,
-)
+from services.cli.mapping.entry_expressions import entry_named, expressions_of
+from services.cli.mapping.made_entities import givers, read_bodies, with_givers
+from services.cli.mapping.trial import entries_apart, topic_apart
+from services.cli.mapping.tried import Trial, TrialObject
+from services.cli.mapping.verdicts import verdict_of
 from services.mapper.mapped import Mapped, RawObject
 from services.mapper.pool import WorkerPool
 from services.mapper.webhook_format import (
@@ -112,9 +104,9 @@ class EventTrialMapper:
         source = ChangeSource(kind=KIND, object_id=one.key)
         made = zip(self._planned.groups, (result.changes for result in results), strict=True)
         omissions = [omission for result in results for omission in result.omissions]
-        entities: list[TrialEntity] = []
-        for _, _, body in changes_of_groups(made, source):
-            entities.append(with_givers(read_change(body, omissions), givers(alone)))
+        given = givers(alone)
+        bodies = (body for _, _, body in changes_of_groups(made, source))
+        entities = [with_givers(entity, given) for entity in read_bodies(bodies, omissions)]
         entries = [entry for topic in self._planned.plan["topics"].values() for entry in topic["entries"]]
         verdicts = [
             verdict_of(one, entry_named(entries, index), found, selector="filter")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from schemas.headers import RecordHeaders
-from services.cli.mapping.trial import TrialObject
+from services.cli.mapping.tried import TrialObject
 from services.fetcher.enrichment.run_enrichment import RunEnrichment
 from services.fetcher.opening import open_pagerduty
 from services.fetcher.refresh import refresh_object

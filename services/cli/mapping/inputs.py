@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from services.cli.mapping.trial import TrialObject
+from services.cli.mapping.tried import TrialObject
 from shared.errors import ConfigurationError
 from shared.kinds import KINDS
 from shared.lenient_json import json_bytes, read_leniently

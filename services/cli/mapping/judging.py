@@ -8,7 +8,7 @@ import orjson
 
 from services.cli.mapping.apply_view import omission_text, shown
 from services.cli.mapping.cases import Case, ExpectedEntity, Match
-from services.cli.mapping.trial import Trial, TrialEntity
+from services.cli.mapping.tried import Trial, TrialEntity
 
 Json = Any
 NOTHING: Final = "(nothing)"

@@ -5,7 +5,7 @@ from typing import Final
 
 from schemas.headers import Operation, RecordHeaders
 from schemas.topics import RAW_PREFIX, raw_topic
-from services.cli.mapping.trial import TrialObject
+from services.cli.mapping.tried import TrialObject
 from shared.kinds import KINDS
 from shared.log.interface import Log, Record, TopicPartition
 from shared.topic_scan import scan

@@ -10,7 +10,7 @@ from rich.console import Console
 from schemas.mapping import MappingFile, MappingInForce
 from services.cli.layout import Column, Sheet, print_sheet
 from services.cli.mapping.cost import measure
-from services.cli.mapping.trial import TrialObject
+from services.cli.mapping.tried import TrialObject
 from services.mapper.entry_texts import must_be_alone
 from services.mapper.item_lists import item_finder
 from services.mapper.native import native, native_path

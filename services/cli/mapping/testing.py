@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from services.cli.json_option import AS_JSON
+
 if TYPE_CHECKING:
     from services.cli.mapping.cases_run import CaseResult
 
@@ -20,7 +22,7 @@ def run_tests(
         Path | None,
         typer.Option("--mapping", "-m", help="Mapping file, instead of the one that the cases name."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+    as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Run test cases of a mapping: an object in, the entities expected. Exits 1 if a case fails."""
     from services.cli.mapping.cases_run import run_files

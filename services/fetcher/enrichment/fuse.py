@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shared.pagerduty.client import Answer
+from shared.pagerduty.interface import Answer
 from shared.pagerduty.verdicts import Verdict
 
 _FOR_ALL = frozenset({Verdict.QUOTA_SPENT, Verdict.DENIED, Verdict.NOT_FOUND})

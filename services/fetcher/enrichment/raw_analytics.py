@@ -104,6 +104,8 @@ class AnalyticsStream:
 
     def _take(self, body: Mapping[str, Any]) -> None:
         rows = body["data"]
+        if not all(isinstance(row["id"], str) for row in rows):
+            raise ValueError("an incident without an id")
         self._shelf.put([(row["id"], "", orjson.dumps(row)) for row in rows])
         if not body.get("more"):
             self._covered_at = self._window[1]

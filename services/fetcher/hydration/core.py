@@ -11,23 +11,17 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from schemas.dead_letter import DeadLetter, LetterFailure
 from schemas.mapping import MappingInForce
-from schemas.outcome import Reason
-from services.fetcher.hydration.counters import HydrationCounters
+from services.fetcher.hydration.aftermath import Aftermath
 from services.fetcher.hydration.covered import Covered
-from services.fetcher.hydration.few_lines import FewLines
 from services.fetcher.hydration.hydrator import Ending, Fate, Hydrator
 from services.fetcher.hydration.triggers import Ignored, Newer, Unreadable, read_trigger
 from services.fetcher.hydration.worklist import Job, Worklist, first_offsets
-from services.fetcher.letter_closing import close_letters
 from shared.core import Batch
 from shared.counted import number_of
-from shared.dead_letters import dead_letter_record
 from shared.errors import ConfigurationError, FatalError
 from shared.http.waits import WaitLedger
 from shared.installations import foreign, held_line
-from shared.letter_lines import LetterLines
 from shared.log.interface import Clock, Log, Record, Sleep
 from shared.outcome import DONE, Outcome
 from shared.sources import Source, plan_sources
@@ -35,7 +29,6 @@ from shared.tasks import first_of
 
 _LOG = logging.getLogger(__name__)
 
-STAGE: Final = "fetcher"
 TURN_S: Final = 0.1
 """A batch is waited for this long: what comes meanwhile joins what waits."""
 PATIENCE_S: Final = 0.3
@@ -51,6 +44,8 @@ HOLD_S: Final = 60.0
 """How often a refused token is tried again."""
 PLAN_AGE: Final = timedelta(hours=1)
 """Bounds that a mapping gives in months from now are computed again after this."""
+_ASKED_NOBODY: Final = frozenset({Fate.UNWANTED, Fate.UNASKABLE})
+"""Endings that tell nothing of the token."""
 
 
 class _LeftError(Exception):
@@ -100,9 +95,8 @@ class HydrationCore:
         self._sleep = sleep
         self._turn_s = turn_s
         self._patience_s = patience_s
-        self.counters = HydrationCounters()
-        self._letter_lines = LetterLines()
-        self._misses = FewLines(_LOG, clock)
+        self._aftermath = Aftermath(log, now=now, clock=clock)
+        self.counters = self._aftermath.counters
         self._work = Worklist()
         self._covered = Covered()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -116,25 +110,30 @@ class HydrationCore:
 
     @property
     def held(self) -> str:
-        """Return why nothing is asked for (readiness); empty: it is."""
-        return self._held or self._newer
+        """Return why nothing is asked for (readiness); empty: it is, or that is somebody else's work now."""
+        return "" if self._has_left else self._held or self._newer
 
     @property
     def waiting(self) -> int:
         """Return how many records have been read and are not settled."""
-        return self._work.open_records
+        return 0 if self._has_left else self._work.open_records
 
     def oldest_age_s(self) -> float | None:
         """Return the age of the oldest record that is read and not settled; None: there is none."""
-        oldest_ms = self._work.oldest_ms()
+        oldest_ms = None if self._has_left else self._work.oldest_ms()
         return None if oldest_ms is None else max(self._now().timestamp() - oldest_ms / 1000, 0.0)
 
     def waiting_for(self) -> str | None:
         """Return what the records that are not settled wait for; None: nothing that takes long."""
         if not self.waiting:
-            return self._newer or None
+            return None if self._has_left else self._newer or None
         cause = self.held or ("the first mapping" if self._planned is None else self._waits.waiting_for())
         return f"{number_of(self.waiting, 'event waits', 'events wait')}: {cause}" if cause else None
+
+    @property
+    def _has_left(self) -> bool:
+        """Whether the partitions went to another replica, or go now: what was in hand is its work."""
+        return self._leaving is not None and self._leaving.is_set()
 
     async def handle(self, batch: Batch) -> Sequence[Outcome | None]:
         """Begin the work of a batch and return what is settled of it after a fraction of a second.
@@ -191,13 +190,15 @@ class HydrationCore:
                 newer = _says_newer(record, read)
                 break
             if isinstance(read, Unreadable):
-                await self._bury(record, read.reason, read.detail, read.kind, "")
+                await self._aftermath.bury(record, read.reason, read.detail, read.kind)
                 self.counters.unreadable += 1
                 self._work.settle(record)
             elif isinstance(read, Ignored):
                 self._ignore(read)
                 self._work.settle(record)
-            elif read.is_plain and self._covered.covers((read.kind, read.object_id), record.timestamp_ms):
+            elif read.is_plain and self._covered.covers(
+                (read.kind, read.object_id), record.timestamp_ms, self._now()
+            ):
                 self.counters.coalesced += 1
                 self._work.settle(record)
             else:
@@ -220,7 +221,7 @@ class HydrationCore:
         if mapping is None:
             return
         held = self._planned
-        if held is None or held[0] != mapping.version or now - held[1] > PLAN_AGE:
+        if held is None or held[0] != mapping.version or not held[1] <= now <= held[1] + PLAN_AGE:
             sources = plan_sources(mapping.config, now=now)
             self._covered.forget()
             await self._log.create_topics([source.topic for source in sources])
@@ -277,19 +278,14 @@ class HydrationCore:
 
     async def _end(self, job: Job, ending: Ending) -> None:
         """Do what follows from an ending, and settle the job's records last."""
-        self._held, self._held_until_s = "", 0.0
+        if not (job.is_deleted or ending.fate in _ASKED_NOBODY):
+            self._held, self._held_until_s = "", 0.0
         if ending.fate is Fate.NOT_FOUND:
             self._wait_for(job)
             return
-        self._count(job, ending)
-        self._say(job, ending)
-        if ending.fate is Fate.FAILED and (job.has_events or not job.letters):
-            # A letter that was to be closed stays open and says the same.
-            await self._bury(job.last, ending.reason, ending.detail, job.kind, job.object_id)
-        elif ending.fate is Fate.FAILED:
-            self._misses.say("%s %s: its letters stay open: %s", job.kind, job.object_id, ending.detail)
-        if ending.fate.is_settled_well and job.letters:
-            self.counters.closed += await close_letters(self._log, job.letters, self._now())
+        if ending.fate is Fate.PUBLISHED and ending.asked_at is not None:
+            self._covered.note(job.subject, ending.asked_at)
+        await self._aftermath.follow(job, ending)
         self._work.finish(job)
 
     def _wait_for(self, job: Job) -> None:
@@ -306,59 +302,6 @@ class HydrationCore:
     async def _begin_after(self, wait_s: float) -> None:
         await self._sleep(wait_s)
         self._begin()
-
-    def _count(self, job: Job, ending: Ending) -> None:
-        counters = self.counters
-        counters.lacking += ending.lacking
-        what = f"{job.kind} {job.object_id}"
-        match ending.fate:
-            case Fate.PUBLISHED:
-                if ending.asked_at is not None:
-                    self._covered.note(job.subject, ending.asked_at)
-                counters.hydrated += 1
-                counters.denials.pop(job.kind, None)
-            case Fate.SUPERSEDED:
-                counters.superseded += 1
-            case Fate.DELETED:
-                counters.deleted += 1
-            case Fate.NOT_VISIBLE:
-                counters.not_visible += 1
-            case Fate.OUTSIDE:
-                counters.outside += 1
-            case Fate.UNWANTED:
-                counters.unwanted += len(job.records)
-            case Fate.UNASKABLE:
-                counters.unaskable += 1
-                _LOG.warning("%s: %s", what, ending.detail)
-            case Fate.DENIED:
-                if counters.note_denied(job.kind, ending.detail):
-                    _LOG.warning("%s: %s; give the token that right", what, ending.detail)
-            case Fate.FAILED | Fate.NOT_FOUND:
-                counters.failed += 1
-
-    def _say(self, job: Job, ending: Ending) -> None:
-        """Say what became of an object: each at debug level, a few of those that PagerDuty does not show."""
-        what = f"{job.kind} {job.object_id}"
-        _LOG.debug("live: %s: %s", what, ending.fate.value)
-        if ending.fate is Fate.DELETED and not job.is_deleted:
-            self._misses.say("%s: PagerDuty has no such object (404): deleted, if Port has it", what)
-        elif ending.fate is Fate.NOT_VISIBLE:
-            self._misses.say("%s: PagerDuty shows no such object (404): left as it is in Port", what)
-
-    async def _bury(self, record: Record, reason: Reason, detail: str, kind: str, object_id: str) -> None:
-        """Put a record into the dead-letter topic."""
-        letter = DeadLetter(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            stage=STAGE,
-            failures=(LetterFailure(reason=reason, detail=detail),),
-            kind=kind,
-            object_id=object_id,
-            failed_at=self._now(),
-        )
-        (position,) = await self._log.append([dead_letter_record(record, letter)])
-        self._letter_lines.say(letter, position)
 
     async def _settle(self, batch: Batch) -> None:
         """Wait until the batch is settled, for a turn; then until its first record is, if it takes longer."""

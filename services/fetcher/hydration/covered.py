@@ -33,15 +33,18 @@ class Covered:
         if len(self._asked_at) > KEPT:
             self._asked_at.popitem(last=False)
 
-    def covers(self, subject: Subject, event_ms: int) -> bool:
+    def covers(self, subject: Subject, event_ms: int, now: datetime) -> bool:
         """Return whether what was published shows what an event tells of.
 
         Args:
             subject: The object.
             event_ms: When the log got the event, in milliseconds since the epoch.
+            now: What was asked for later than that, the clock has been set back since: it says nothing.
         """
         asked_at = self._asked_at.get(subject)
-        return asked_at is not None and event_ms / 1000 < (asked_at - SLACK).timestamp()
+        if asked_at is None or asked_at > now:
+            return False
+        return event_ms / 1000 < (asked_at - SLACK).timestamp()
 
     def forget(self) -> None:
         """Forget everything: what an object is published to may be something else from now on."""

@@ -71,6 +71,7 @@ class Ending:
 
 
 _PLAIN = {
+    Presence.OUTSIDE: Fate.OUTSIDE,
     Presence.DENIED: Fate.DENIED,
     Presence.UNASKABLE: Fate.UNASKABLE,
 }
@@ -141,11 +142,11 @@ class Hydrator:
                 endings = []
                 for source in wanted:
                     enricher = enrichment.of(source)
-                    one = found[single_query(source)]
-                    row = copy.deepcopy(one.row) if len(wanted) > 1 else one.row
-                    if not await would_list(self._client, source, job.object_id, row):
-                        endings.append(Ending(Fate.OUTSIDE))
+                    one = await would_list(self._client, source, found[single_query(source)])
+                    if one.presence is not Presence.THERE:
+                        endings.append(_refused(one))
                         continue
+                    row = copy.deepcopy(one.row) if len(wanted) > 1 else one.row
                     omitted = await enricher.enrich([(job.object_id, row)]) if enricher else NOTHING_OMITTED
                     endings.append(await self._upsert(job, source, one, row, omitted, may_go_on))
         return _worst(endings)
@@ -212,6 +213,7 @@ class Hydrator:
             omitted=omitted,
             operation=operation,
             confirmed=job.is_confirmed,
+            traceparent=job.traceparent,
         )
 
     async def _publish(

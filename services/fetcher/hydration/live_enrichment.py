@@ -67,7 +67,7 @@ class LiveEnrichment:
 
     def _fresh(self, sources: Sequence[Source]) -> _Shelf:
         held, now = self._current, self._now()
-        if held is not None and held.sources == sources and now - held.begun_at < FRESH:
+        if held is not None and held.sources == sources and held.begun_at <= now < held.begun_at + FRESH:
             return held
         self.close()
         if self._analytics.blown and now - self._analytics_since >= ANALYTICS_OFF:

@@ -35,6 +35,7 @@ class Trigger:
         is_deleted: PagerDuty says that it is gone.
         cause: Why we ask ourselves; None: PagerDuty sent an event.
         letters: Addresses of the dead letters to close once the object is published.
+        traceparent: Of the event, as in `RecordHeaders`.
     """
 
     kind: str
@@ -44,6 +45,7 @@ class Trigger:
     is_deleted: bool = False
     cause: RefreshCause | None = None
     letters: tuple[str, ...] = ()
+    traceparent: str = ""
 
     @property
     def is_plain(self) -> bool:
@@ -100,11 +102,11 @@ def read_trigger(record: Record) -> Read:
     if headers.type == REFRESH_TYPE:
         return _read_request(record.value)
     if headers.type == WEBHOOK_TYPE:
-        return _read_event(record.value)
+        return _read_event(record.value, headers.traceparent)
     return Unreadable(Reason.UNREADABLE, f"a record of type {headers.type[:100]!r} is nothing to hydrate")
 
 
-def _read_event(value: bytes) -> Read:
+def _read_event(value: bytes, traceparent: str) -> Read:
     event = event_of(read_object(value))
     if event is None:
         return Unreadable(Reason.UNREADABLE, "the body is no JSON object with an event")
@@ -126,6 +128,7 @@ def _read_event(value: bytes) -> Read:
         body=_body_of(event, kind, object_id),
         is_new=event_type in MAKING,
         is_deleted=event_type == SERVICE_DELETED,
+        traceparent=traceparent,
     )
 
 

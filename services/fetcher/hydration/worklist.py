@@ -29,6 +29,7 @@ class Job:
         is_new: Whether it has said that the object was made: it may be so new that a GET misses it.
         letters: Address of each dead letter to close to the reason why it was asked for.
         is_confirmed: Whether an operator has released what comes of it.
+        traceparent: Of the newest event that is traced; empty: none is.
         misses: How often PagerDuty has answered that there is no such object.
         ready_at_s: Not to be begun before; monotonic seconds.
     """
@@ -43,6 +44,7 @@ class Job:
     is_new: bool = False
     letters: dict[str, RefreshCause] = field(default_factory=dict)
     is_confirmed: bool = False
+    traceparent: str = ""
     misses: int = 0
     ready_at_s: float = 0.0
 
@@ -61,6 +63,7 @@ class Job:
         self.has_events |= trigger.cause is None
         self.is_new |= trigger.is_new
         self.is_confirmed |= trigger.cause is RefreshCause.RELEASE
+        self.traceparent = trigger.traceparent or self.traceparent
         if trigger.cause is not None:
             self.letters.update(dict.fromkeys(trigger.letters, trigger.cause))
 
@@ -74,6 +77,7 @@ class Job:
         self.has_events |= later.has_events
         self.is_new |= later.is_new
         self.is_confirmed |= later.is_confirmed
+        self.traceparent = later.traceparent or self.traceparent
         self.letters.update(later.letters)
 
 

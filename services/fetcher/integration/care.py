@@ -161,7 +161,10 @@ async def register(calls: IntegrationCalls, wanted: WantedIntegration) -> None:
             mapping = "with the default mapping" if wanted.default else "without a mapping"
             logger.info("the integration %r is registered in Port, %s", wanted.identifier, mapping)
             return
-        held = await calls.read() or {}
+        held = await calls.read()
+        if held is None:
+            # For all we know it has a mapping of its user, which the default one must not replace.
+            raise RetryableError("Port has an integration object of this name, and does not show it")
     if changes := wanted.drift(held):
         await calls.update(changes)
         logger.info("the integration in Port is brought up to date: %s", ", ".join(sorted(changes)))

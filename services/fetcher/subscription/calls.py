@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from services.fetcher.subscription.found import Found, Wanted, read_found
 from shared.errors import FatalError
-from shared.pagerduty.client import Answer, PagerDutyClient
+from shared.kind_model import ROW_CAP
+from shared.pagerduty.client import PagerDutyClient
+from shared.pagerduty.interface import Answer
 from shared.pagerduty.verdicts import Verdict
 
 PATH: Final = "/webhook_subscriptions"
@@ -45,14 +47,16 @@ async def list_subscriptions(client: PagerDutyClient) -> list[Found]:
                 f"PagerDuty does not list webhook subscriptions: {answer.detail}; the token needs the scope "
                 "webhook_subscriptions.read"
             )
-        rows = answer.body.get("webhook_subscriptions")
-        rows = rows if isinstance(rows, list) else []
+        rows = answer.body.get(f"{WRAPPER}s")
+        if not isinstance(rows, list):
+            # Taken for none, it would have one more made at each look.
+            raise FatalError("PagerDuty does not list webhook subscriptions: its answer holds something else")
         for row in rows:
             one = read_found(row) if isinstance(row, dict) else None
             if one is not None:
                 found[one.subscription_id] = one
         offset += len(rows)
-        if not rows or answer.body.get("more") is not True:
+        if not rows or answer.body.get("more") is not True or offset >= ROW_CAP:
             return list(found.values())
 
 

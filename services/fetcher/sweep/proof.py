@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from schemas.run import KindResult, KindState
 from services.fetcher.run_counts import merge_listings
 from services.fetcher.sweep.interface import Relist
-from shared.kinds import Paging, kind_named
+from shared.kind_model import Paging
+from shared.kinds import kind_named
 from shared.sources import Source
 
 
