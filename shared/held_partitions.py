@@ -21,6 +21,23 @@ class Newer:
     version: int
 
 
+def says_held(record: Record, why: Newer | Foreign, *, stage: str, identifier: str) -> str:
+    """Return the line that says at which record a partition is held, and what to do.
+
+    Args:
+        record: The record.
+        why: It stays where it is.
+        stage: What is to be upgraded for newer records: `fetcher`, `mapper`, `writer`.
+        identifier: Integration identifier of this installation.
+    """
+    if isinstance(why, Foreign):
+        return held_line(record, why, identifier)
+    return (
+        f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version {why.version} is "
+        f"newer than this release; upgrade the {stage}"
+    )
+
+
 class HeldPartitions:
     """Those of one stage, also ones that have gone to another process since.
 
@@ -36,13 +53,7 @@ class HeldPartitions:
 
     def hold(self, record: Record, why: Newer | Foreign) -> None:
         """Hold a partition at a record; it is handed in again and again, and said once."""
-        if isinstance(why, Foreign):
-            line = held_line(record, why, self._identifier)
-        else:
-            line = (
-                f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version "
-                f"{why.version} is newer than this release; upgrade the {self._stage}"
-            )
+        line = says_held(record, why, stage=self._stage, identifier=self._identifier)
         if self._lines.get(record.place) != line:
             self._lines[record.place] = line
             logger.error(line)

@@ -15,7 +15,8 @@ from shared.commands_topic import read_command
 from shared.core import Batch, Core
 from shared.dead_letters import dead_letter_record
 from shared.errors import FatalError
-from shared.installations import foreign, held_line
+from shared.held_partitions import Newer, says_held
+from shared.installations import Foreign, foreign
 from shared.log.interface import Log, Record, Subscription
 from shared.outcome import DONE, Outcome
 
@@ -128,13 +129,7 @@ class FetcherCore:
 
     def _why_held(self, record: Record) -> str:
         """Return why a record stays where it is; empty: it does not."""
-        other = foreign(record.headers, self._identifier)
-        if other is not None:
-            return held_line(record, other, self._identifier)
-        version = version_of(record.value)
-        if version <= SCHEMA_VERSION:
-            return ""
-        return (
-            f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version {version} "
-            "is newer than this release; upgrade the fetcher"
-        )
+        why: Newer | Foreign | None = foreign(record.headers, self._identifier)
+        if why is None and (version := version_of(record.value)) > SCHEMA_VERSION:
+            why = Newer(version)
+        return says_held(record, why, stage=STAGE, identifier=self._identifier) if why else ""

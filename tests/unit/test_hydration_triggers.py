@@ -10,7 +10,8 @@ from schemas.outcome import Reason
 from schemas.refresh_request import REFRESH_TYPE, RefreshCause
 from schemas.topics import WEBHOOKS
 from schemas.webhook_event import EVENT_KINDS, WEBHOOK_TYPE
-from services.fetcher.hydration.triggers import Ignored, Newer, Read, Trigger, Unreadable, read_trigger
+from services.fetcher.hydration.triggers import Ignored, Read, Trigger, Unreadable, read_trigger
+from shared.held_partitions import Newer
 from shared.log.interface import Record
 from tests.service.pagerduty_listing import NOW
 

@@ -4,7 +4,8 @@ import pytest
 
 from schemas.versions import SCHEMA_VERSION, newer_version
 from services.mapper.mapped import RawObject
-from services.mapper.reading import Newer, Readable, Unreadable, read_record
+from services.mapper.reading import Readable, Unreadable, read_record
+from shared.held_partitions import Newer
 from shared.log.interface import NewRecord, Record
 from tests.mapper_builders import INCIDENTS
 from tests.service.mapper_setting import raw_record

@@ -12,16 +12,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from schemas.mapping import MappingInForce
-from services.fetcher.hydration.aftermath import Aftermath
+from services.fetcher.hydration.aftermath import STAGE, Aftermath
 from services.fetcher.hydration.covered import Covered
 from services.fetcher.hydration.hydrator import Ending, Fate, Hydrator
-from services.fetcher.hydration.triggers import Ignored, Newer, Unreadable, read_trigger
+from services.fetcher.hydration.triggers import Ignored, Unreadable, read_trigger
 from services.fetcher.hydration.worklist import Job, Worklist, first_offsets
 from shared.core import Batch
 from shared.counted import number_of
 from shared.errors import ConfigurationError, FatalError
+from shared.held_partitions import Newer, says_held
 from shared.http.waits import WaitLedger
-from shared.installations import foreign, held_line
+from shared.installations import Foreign, foreign
 from shared.log.interface import Clock, Log, Record, Sleep
 from shared.outcome import DONE, Outcome
 from shared.sources import Source, plan_sources
@@ -181,13 +182,10 @@ class HydrationCore:
         for record in records:
             if self._work.knows(record):
                 continue
-            other = foreign(record.headers, self._hydrator.identifier)
-            if other is not None:
-                newer = held_line(record, other, self._hydrator.identifier)
-                break
-            read = read_trigger(record)
-            if isinstance(read, Newer):
-                newer = _says_newer(record, read)
+            identifier = self._hydrator.identifier
+            read = foreign(record.headers, identifier) or read_trigger(record)
+            if isinstance(read, Newer | Foreign):
+                newer = says_held(record, read, stage=STAGE, identifier=identifier)
                 break
             if isinstance(read, Unreadable):
                 await self._aftermath.bury(record, read.reason, read.detail, read.kind)
@@ -331,10 +329,3 @@ def _missing_waits_s(job: Job) -> tuple[float, ...]:
     if job.is_new:
         return MISSING_WAITS_S
     return MISSING_ONCE_S if job.has_events else ()
-
-
-def _says_newer(record: Record, newer: Newer) -> str:
-    return (
-        f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version "
-        f"{newer.version} is newer than this release; upgrade the fetcher"
-    )

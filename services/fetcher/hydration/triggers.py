@@ -12,6 +12,7 @@ from schemas.outcome import Reason
 from schemas.refresh_request import REFRESH_TYPE, RefreshCause, RefreshRequest
 from schemas.versions import SCHEMA_VERSION, newer_version
 from schemas.webhook_event import EVENT_KINDS, PING, WEBHOOK_TYPE, event_of, object_id_of
+from shared.held_partitions import Newer
 from shared.kinds import KINDS
 from shared.log.interface import Record
 from shared.pagerduty.replies import read_object
@@ -72,13 +73,6 @@ class Unreadable:
     reason: Reason
     detail: str
     kind: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Newer:
-    """A record of a schema version that this release does not know: it stays where it is."""
-
-    version: int
 
 
 Read = Trigger | Ignored | Unreadable | Newer
