@@ -33,8 +33,8 @@ def says_held(record: Record, why: Newer | Foreign, *, stage: str, identifier: s
     if isinstance(why, Foreign):
         return held_line(record, why, identifier)
     return (
-        f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version {why.version} is "
-        f"newer than this release; upgrade the {stage}"
+        f"{record.topic}/{record.partition} is held at offset {record.offset}: schema version {why.version} "
+        f"is newer than this release; upgrade the {stage}"
     )
 
 

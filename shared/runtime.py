@@ -117,6 +117,8 @@ class Consumer:
         self._handling: asyncio.Task[Any] | None = None
         # Turns one after another in which nothing was done.
         self._failures = 0
+        # Of those the batches that ended with an error nobody foresaw.
+        self._errors = 0
         self._held = ""
         # Whether the core has raised for the batch that was handed to it last: it will come again.
         self._has_failed_batch = False
@@ -279,10 +281,12 @@ class Consumer:
             await self._back_off()
         except Exception as error:
             logger.exception("%s: batch failed; it is read again", self._group)
-            times = self._failures + 1
-            if times >= FAILURES_TOLD:
+            self._errors += 1
+            if self._errors >= FAILURES_TOLD:
                 kind = type(error).__name__
-                self._held = f"a batch has failed {times} times in a row ({kind}); the log lines tell more"
+                self._held = (
+                    f"a batch has failed {self._errors} times in a row ({kind}); the log lines tell more"
+                )
             await self._back_off()
 
     async def _step(self) -> None:
@@ -331,6 +335,7 @@ class Consumer:
             if epoch != self._epoch or self._is_stopping:
                 return  # Rebalanced or rewound meanwhile: these records are not the next ones.
             has_progressed = await self._handle(records)
+        self._errors = 0
         if has_progressed:
             self._failures = 0
         else:

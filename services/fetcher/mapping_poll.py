@@ -18,7 +18,8 @@ FILE_INTERVAL: Final = timedelta(seconds=5)
 """A file is looked at this often: that asks nobody for anything."""
 
 NO_MORE: Final = (
-    "Port holds no mapping any more; put one there on the integration's page, or set OCEAN__MAPPING__FILE"
+    "no file is given, and Port holds none any more or never did; put one there on the integration's page, "
+    "or set OCEAN__MAPPING__FILE"
 )
 
 LoadMapping = Callable[[], Awaitable[LoadedMapping]]

@@ -55,9 +55,12 @@ def read_page(kind: Kind, body: Mapping[str, Any]) -> Page:
 
 
 def _says_more(kind: Kind, more: object, rows: int) -> bool:
-    """Return whether there is more; a full page of a list that does not say may have another behind it."""
+    """Return whether there is more; a full page of a list that does not say may have another behind it.
+
+    One with more rows than were asked for is no page: that is the whole list.
+    """
     if more is None and kind.paging is Paging.CLASSIC:
-        return rows >= (kind.page_limit or ROW_CAP)
+        return rows == (kind.page_limit or ROW_CAP)
     return more is True
 
 

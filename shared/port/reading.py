@@ -51,10 +51,9 @@ def read_answer(
     elif (is_page and status != httpx.codes.REQUEST_ENTITY_TOO_LARGE) or (
         data is None and (status < 300 or (may_be_gone and status == httpx.codes.NOT_FOUND))
     ):
-        cause = UNREADABLE
-    hint = f"HTTP {status}" if cause == UNREADABLE and status >= 300 else ""
+        cause = UNREADABLE if status < 300 else f"{UNREADABLE}, HTTP {status}"
     trace_id = headers.get("x-trace-id", "")[:_TRACE_LIMIT_CHARS]
-    return Answer(status, data, cause=cause, trace_id=trace_id, asked_s=asked_s, hint=hint)
+    return Answer(status, data, cause=cause, trace_id=trace_id, asked_s=asked_s)
 
 
 def _read_object(content: bytes) -> dict[str, Any] | None:
@@ -85,7 +84,7 @@ def read_date(response: httpx.Response) -> datetime | None:
 
 def is_foreign(answer: Answer) -> bool:
     """Whether the answer gives no sign that there is Port's API at the address."""
-    return answer.cause == UNREADABLE
+    return answer.cause.startswith(UNREADABLE)
 
 
 def no_answer(error: httpx.RequestError | TimeoutError) -> Answer:

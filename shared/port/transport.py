@@ -134,19 +134,25 @@ class PortTransport:
         while True:
             token = await self._tokens.get(leaving)
             answer = await self._send_or_hold(call, {"authorization": token.header}, leaving)
-            if not answer.transient:
+            if not answer.transient or not self._serves:
                 if answer.status == httpx.codes.UNAUTHORIZED:
                     refusals += 1
                     await self._renew(call, answer, token, refusals, leaving)
                     continue
                 if answer.status == httpx.codes.FORBIDDEN:
                     raise self._refusal(call, answer)
+            if not answer.transient:
                 self._renewals = 0
                 if call.is_idle is None or not call.is_idle(answer):
                     self._note_success(call.family)
                 return answer
             if await self._gives_up(call, answer, persistence, leaving):
                 return replace(answer, persistence=persistence)
+
+    @property
+    def _serves(self) -> bool:
+        """Return whether Port has ever done more for us than to give a token."""
+        return any(number for family, number in self._successes.items() if family != _TOKEN_FAMILY)
 
     async def _renew(
         self, call: Call, answer: Answer, token: Token, refusals: int, leaving: asyncio.Event | None

@@ -75,7 +75,11 @@ def open_tracing(service: str, environment: Mapping[str, str] = os.environ) -> T
     # Not before: it takes a good part of a second that nobody else should wait for.
     from shared.service.opentelemetry import OpenTelemetry
 
-    return OpenTelemetry.start(service)
+    try:
+        return OpenTelemetry.start(service)
+    except Exception as error:  # noqa: BLE001 - the SDK raises whatever a variable of its own leads it to
+        logger.warning("no traces: OpenTelemetry does not start with its variables as they are: %s", error)
+        return Untraced()
 
 
 def _is_wanted(environment: Mapping[str, str]) -> bool:

@@ -10,6 +10,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from shared.http.collector_headers import header_secrets
 from shared.http.proxies import proxy_secrets
 from shared.settings.choices import Deletes
 from shared.settings.parts import (
@@ -127,7 +128,7 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Return every secret value, that of a proxy too, for redaction. Never print them."""
+        """Return every secret value, of proxies and collectors too, for redaction. Never print them."""
         config = self.integration.config
         found = (
             self.port.client_secret,
@@ -138,4 +139,4 @@ class Settings(BaseSettings):
         )
         texts = (secret.get_secret_value() for secret in found)
         tokens = (token.value for token in installation_tokens(self))
-        return tuple(text for text in (*texts, *tokens, *proxy_secrets()) if text)
+        return tuple(text for text in (*texts, *tokens, *proxy_secrets(), *header_secrets()) if text)

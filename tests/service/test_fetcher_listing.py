@@ -98,6 +98,14 @@ async def test_gap_of_a_short_page_that_says_more_is_read_too() -> None:
     assert {dict(query)["limit"] for query in bench.queries("/users")} == {"100"}
 
 
+async def test_list_that_comes_whole_and_does_not_say_so_is_read_once() -> None:
+    rows = [{"id": f"PRIO{number}", "type": "priority"} for number in range(150)]
+    bench = SimulatorBench(account())
+    bench.script({"match": {"path": "/priorities"}, "action": {"body": {"priorities": rows}}})
+    listed = await bench.list("priorities")
+    assert listed.result == KindResult(state=KindState.COMPLETE, fetched=150, requests=1)
+
+
 async def test_empty_page_that_says_more_does_not_loop_and_the_second_reading_finds_its_rows() -> None:
     held = account(users=430)
     bench = SimulatorBench(held)

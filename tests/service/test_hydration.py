@@ -497,6 +497,22 @@ async def test_event_that_asks_for_nothing_does_not_end_the_wait_for_a_refused_t
         await core.close()
 
 
+async def test_hold_ends_with_the_last_event_also_if_that_asks_for_nothing() -> None:
+    held = account(services=2)
+    one, _ = held["services"]
+    async with hydration(held, mapping(("services", {}))) as bench:
+        bench.simulator.service.credentials.account_tokens.clear()
+        core = bench.make_core(patience_s=0.05)
+        await bench.send(webhook_record(service_event(one)))
+        assert await bench.hand_in(core) == [None]
+        assert "refuses the token" in core.held
+        await bench.send(webhook_record(service_event(one, "service.deleted")))
+        bench.time.seconds += 60
+        await bench.settle(core)
+        assert (core.held, core.waiting) == ("", 0)
+        await core.close()
+
+
 async def test_who_has_handed_its_partitions_over_neither_holds_nor_waits() -> None:
     held = account(services=3)
     async with hydration(held, mapping(("services", {}))) as bench:

@@ -156,6 +156,24 @@ async def test_forbidden_address_ends_the_run() -> None:
             await setting.port.get_entity("app", "a")
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_page_that_forbids_everything_ends_the_run_at_once(status: int) -> None:
+    page = httpx.Response(status, html="<html>blocked by the firewall</html>")
+    async with port_setting(handler=scripted(page)) as setting:
+        with pytest.raises(FatalError, match=rf"GET /v1/blueprints/app.*HTTP {status}"):
+            await setting.port.get_blueprint("app")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_page_that_forbids_what_has_worked_before_passes(status: int) -> None:
+    page = httpx.Response(status, html="<html>blocked by the firewall</html>")
+    async with port_setting(handler=scripted(found_blueprint(), page, found_blueprint())) as setting:
+        await setting.port.get_blueprint("app")
+        assert await setting.port.get_blueprint("app") == {"identifier": "app"}
+        (wait,) = setting.waits.waits()
+        assert wait.cause == f"unreadable answer, HTTP {status}"
+
+
 async def test_nothing_at_the_address_ends_the_run_within_seconds() -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("All connection attempts failed")
@@ -207,7 +225,7 @@ async def test_base_url_may_end_in_slash_or_version(ending: str) -> None:
         (httpx.Response(500, json={"ok": False}), "HTTP 500"),
         (httpx.Response(408, json={"ok": False}), "HTTP 408"),
         (httpx.Response(200, html="<html>login</html>"), "unreadable answer"),
-        (httpx.Response(404, html="<html>nginx</html>"), "unreadable answer"),
+        (httpx.Response(404, html="<html>nginx</html>"), "unreadable answer, HTTP 404"),
         (httpx.Response(200, content=b'{"ok":true,"blue'), "unreadable answer"),
         (httpx.ReadError("reset"), "connection lost"),
         (httpx.RemoteProtocolError("incomplete chunked read"), "connection lost"),
@@ -231,7 +249,9 @@ async def test_only_json_says_that_an_entity_is_gone(body: str) -> None:
     found = httpx.Response(200, json={"ok": True, "entity": {"identifier": "one"}})
     async with port_setting(handler=scripted(other, other, found)) as setting:
         assert await setting.port.get_entity("app", "one") == {"identifier": "one"}
-        assert setting.waits.waits() == [Wait(host="Port", cause="unreadable answer", seconds=1.5, times=2)]
+        assert setting.waits.waits() == [
+            Wait(host="Port", cause="unreadable answer, HTTP 404", seconds=1.5, times=2)
+        ]
 
 
 async def test_what_may_be_missing_is_missing_in_plain_text_too() -> None:

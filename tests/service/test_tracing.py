@@ -12,8 +12,10 @@ from opentelemetry.trace import StatusCode
 
 from schemas.outcome import Count
 from shared.core import Batch
+from shared.http.collector_headers import header_secrets
 from shared.log.interface import Record
 from shared.outcome import DONE, Outcome
+from shared.redaction import Redactor
 from shared.service.opentelemetry import OVER_AFTER_S, OpenTelemetry
 from shared.service.tracing import Untraced, open_tracing
 
@@ -165,6 +167,33 @@ def test_a_protocol_that_is_not_spoken_is_a_warning(caplog: pytest.LogCaptureFix
         "no traces: pagerport exports them by http/protobuf, not by grpc; leave OTEL_EXPORTER_OTLP_PROTOCOL "
         "out and give the HTTP address of the collector, mostly on port 4318"
     ]
+
+
+def test_variables_that_the_sdk_does_not_take_are_a_warning(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "256")
+
+    assert isinstance(open_tracing("mapper", ENDPOINT), Untraced)
+    (line,) = caplog.messages
+    assert line.startswith(
+        "no traces: OpenTelemetry does not start with its variables as they are: max_export"
+    )
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "authorization=Bearer%20a-key-of-ours",
+        "authorization=Bearer a-key-of-ours,x-team=platform",
+        "authorization: Bearer a-key-of-ours",
+        "a-key-of-ours",
+    ],
+)
+def test_no_line_holds_what_the_collector_is_sent(headers: str) -> None:
+    secrets = header_secrets({"OTEL_EXPORTER_OTLP_HEADERS": headers})
+
+    assert "a-key-of-ours" not in Redactor(secrets).text(f"Header format invalid! {headers}")
 
 
 def test_a_missing_exporter_is_a_warning(

@@ -64,7 +64,7 @@ async def test_entity_that_a_firewall_before_port_blocks_costs_itself() -> None:
         changes = [upsert(f"a{number}", Origin.LIVE, title=f"a{number}") for number in range(20)]
         changes[7] = upsert("a7", Origin.LIVE, title="<script>")
         assert await writer.counts(*changes) == [*[WRITTEN] * 7, FAILED, *[WRITTEN] * 12]
-        assert await writer.letters() == {7: ("retries_exhausted", "unreadable answer: HTTP 403")}
+        assert await writer.letters() == {7: ("retries_exhausted", "unreadable answer, HTTP 403")}
 
 
 @pytest.mark.parametrize("total", [2, 20, 60])

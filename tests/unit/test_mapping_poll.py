@@ -64,7 +64,7 @@ async def test_default_mapping_stands_in_for_none_but_not_for_one_that_was_there
         await poll.look()
         at += MINUTE
     assert poll.newest == named(newest)
-    assert ("Port holds no mapping any more" in poll.problem) is is_refused
+    assert (poll.problem.startswith("no file is given, and Port holds none")) is is_refused
 
 
 async def test_default_mapping_does_not_take_the_place_of_one_that_is_in_force() -> None:

@@ -112,7 +112,10 @@ class HydrationCore:
     @property
     def held(self) -> str:
         """Return why nothing is asked for (readiness); empty: it is, or that is somebody else's work now."""
-        return "" if self._has_left else self._held or self._newer
+        if self._has_left:
+            return ""
+        # Where nothing waits any more nobody will learn that the token is good again.
+        return (self._held if self.waiting else "") or self._newer
 
     @property
     def waiting(self) -> int:
@@ -276,7 +279,8 @@ class HydrationCore:
 
     async def _end(self, job: Job, ending: Ending) -> None:
         """Do what follows from an ending, and settle the job's records last."""
-        if not (job.is_deleted or ending.fate in _ASKED_NOBODY):
+        if self._held and not (job.is_deleted or ending.fate in _ASKED_NOBODY):
+            _LOG.info("PagerDuty answers again; the events that wait go on")
             self._held, self._held_until_s = "", 0.0
         if ending.fate is Fate.NOT_FOUND:
             self._wait_for(job)
