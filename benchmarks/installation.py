@@ -30,6 +30,7 @@ from tests.broker.fixtures import ADDRESS_VARIABLE
 from tests.broker.jars import kafka_jars
 from tests.broker.server import KafkaServer
 
+IDENTIFIER = "benchmark"
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 40.0
 POLL_S = 0.1
@@ -99,24 +100,22 @@ class Service:
 
 @dataclass(frozen=True)
 class Installation:
-    """One installation on a Kafka: its own groups, and topics that it may share with another.
+    """One installation on a Kafka, with topics and groups of its own.
 
     Attributes:
         broker: The Kafka.
-        prefix: Of its topics.
-        identifier: The integration's.
+        prefix: Of its topics and groups.
         third_parties: The part of its environment that says how PagerDuty and Port are reached.
     """
 
     broker: Broker
     prefix: str
-    identifier: str
     third_parties: Mapping[str, str] = field(default_factory=dict)
 
     @asynccontextmanager
     async def log(self) -> AsyncIterator[KafkaLog]:
         """Open its log, with all its topics but the raw ones."""
-        names = KafkaNames(self.identifier, self.prefix)
+        names = KafkaNames(IDENTIFIER, self.prefix)
         log = KafkaLog(KafkaConnection(servers=(self.broker.servers,), names=names, service="benchmark"))
         try:
             await connect_within(log)
@@ -140,7 +139,7 @@ class Installation:
             **self.third_parties,
             "OCEAN__KAFKA__BOOTSTRAP_SERVERS": self.broker.servers,
             "OCEAN__KAFKA__TOPIC_PREFIX": self.prefix,
-            "OCEAN__INTEGRATION__IDENTIFIER": self.identifier,
+            "OCEAN__INTEGRATION__IDENTIFIER": IDENTIFIER,
             "OCEAN__HTTP__PORT": str(port),
         }
         with subprocess.Popen(
@@ -157,10 +156,10 @@ class Installation:
                     process.kill()
 
 
-async def put_in_force(log: KafkaLog, identifier: str) -> None:
+async def put_in_force(log: KafkaLog) -> None:
     """Publish the default mapping: mappers that wait for one begin."""
     mapping = MappingInForce(version=1, config=default_mapping().config)
-    await log.append([mapping_record(mapping, identifier=identifier, made_at=datetime.now(UTC))])
+    await log.append([mapping_record(mapping, identifier=IDENTIFIER, made_at=datetime.now(UTC))])
 
 
 async def lag(log: KafkaLog, group: str, places: Sequence[TopicPartition]) -> int:

@@ -3,13 +3,11 @@
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
 
 from benchmarks.incidents import incident
-from benchmarks.installation import places_of
-from schemas.headers import PREFIX, Origin
+from benchmarks.installation import IDENTIFIER, places_of
+from schemas.headers import Origin
 from schemas.topics import RAW, raw_topic
 from services.fetcher.raw_records import build_raw_records
 from shared.log.interface import NewRecord
@@ -20,8 +18,6 @@ TOPIC = raw_topic(KIND)
 PLACES = places_of(TOPIC, RAW.partitions)
 PAGE = 1_000
 TICK_S = 0.05
-SOURCE: Final = (PREFIX + "source", b"benchmark/feed")
-"""Of no installation: those that share the topics take what is of none."""
 
 
 def object_id(number: int) -> str:
@@ -65,17 +61,13 @@ async def trickle(log: KafkaLog, per_s: float, numbers: range) -> dict[str, floa
 
 def _records(numbers: Iterable[int], run_id: str) -> list[NewRecord]:
     now = datetime.now(UTC)
-    made = build_raw_records(
+    return build_raw_records(
         TOPIC,
         [(object_id(number), incident(number)) for number in numbers],
         kind=KIND,
         origin=Origin.RESYNC if run_id else Origin.LIVE,
         run_id=run_id,
-        identifier="benchmark",
+        identifier=IDENTIFIER,
         observed_at=now,
         made_at=now,
     ).records
-    return [
-        replace(one, headers=tuple(SOURCE if pair[0] == SOURCE[0] else pair for pair in one.headers))
-        for one in made
-    ]

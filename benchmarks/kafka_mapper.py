@@ -58,12 +58,13 @@ class Mapping:
 async def measure_mappers(broker: Broker, incidents: int, rounds: int) -> list[Budget]:
     """Map the same incidents with one and two processes in turns, print, and return what was promised."""
     found: dict[int, list[Mapping]] = {number: [] for number in PROCESSES}
-    async with Installation(broker, PREFIX, "filling").log() as log:
-        size = await fill(log, incidents, run_id="20260101T000000Z-0000")
-    print(f"\nmapper alone: {incidents} incidents of {size:.0f} bytes, {rounds} rounds in turns; medians")
     for number in range(rounds):
         for processes, runs in found.items():
-            runs.append(await _map(Installation(broker, PREFIX, f"mappers-{processes}-{number}"), processes))
+            installation = Installation(broker, f"{PREFIX}{processes}.{number}.")
+            async with installation.log() as log:
+                size = await fill(log, incidents, run_id="20260101T000000Z-0000")
+            runs.append(await _map(installation, processes))
+    print(f"\nmapper alone: {incidents} incidents of {size:.0f} bytes, {rounds} rounds in turns; medians")
     best = {
         processes: sorted(runs, key=lambda run: run.per_cpu_s)[len(runs) // 2]
         for processes, runs in found.items()
@@ -101,7 +102,7 @@ async def _map(installation: Installation, processes: int) -> Mapping:
             before = sum((await log.end_offsets(entities)).values())
             mappers_s, broker_s = sum(one.cpu_s() for one in mappers), installation.broker.cpu_s()
             began_s = time.monotonic()
-            await put_in_force(log, installation.identifier)
+            await put_in_force(log)
             await wait_until_done(log, MAPPER_GROUP, PLACES)
             return Mapping(
                 wall_s=time.monotonic() - began_s,

@@ -66,14 +66,14 @@ async def measure_pipeline(broker: Broker, account: Account, incidents: int, sec
         incidents: How many wait in the raw topic for the full load.
         seconds: How long the half load lasts.
     """
-    installation = Installation(broker, "pipeline.", "pipeline", account.environment())
+    installation = Installation(broker, "pipeline.", account.environment())
     run_id = "20260101T000000Z-0000"
     async with installation.log() as log:
         await fill(log, incidents, run_id=run_id)
         with installation.services("mapper", "writer") as services:
             for service in services:
                 service.wait_until_ready(f"{RAW.partitions} partitions")
-            begin = put_in_force(log, installation.identifier)
+            begin = put_in_force(log)
             full = await _measure(log, broker, account, services, begin, _nothing)
             full.entities = account.port.ask("counters")["writes"]["entities_created"]
             sent_at_s: dict[str, float] = {}

@@ -25,7 +25,7 @@ async def measure_stack(broker: Broker, account: Account) -> list[Budget]:
         "OCEAN__MAPPING__FILE": str(MAPPING),
         "OCEAN__INTEGRATION__CONFIG__WEBHOOK_SECRET": "benchmarkWebhookSecret",
     }
-    installation = Installation(broker, "stack.", "stack", third_parties)
+    installation = Installation(broker, "stack.", third_parties)
     async with installation.log() as log:
         began_s, broker_s = time.monotonic(), broker.cpu_s()
         with installation.services(*SERVICES) as services:
