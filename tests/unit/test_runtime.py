@@ -312,6 +312,20 @@ async def test_batch_that_fails_again_and_again_is_told_until_it_does_not(stand:
     assert consumer.held == ""
 
 
+async def test_a_batch_that_waits_long_has_not_failed(stand: Stand) -> None:
+    await stand.append(1)
+    held: list[str] = []
+    consumer: Consumer
+
+    async def sleep(_: float) -> None:
+        held.append(consumer.held)
+
+    core = Core(*[gives(None)] * 20, raises(KeyError("once")), *[gives(None)] * 3)
+    consumer = stand.consumer(core, on_fatal="hold", sleep=sleep)
+    await stand.run_to(1, consumer)
+    assert held == [""] * 24
+
+
 @pytest.mark.parametrize("call", ["committed", "read"])
 async def test_hold_for_what_the_log_refuses_ends_once_it_answers_though_nothing_is_there_to_read(
     stand: Stand, monkeypatch: pytest.MonkeyPatch, call: str
