@@ -39,9 +39,9 @@ class Collector:
         return {"OTEL_EXPORTER_OTLP_ENDPOINT": self.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
 
     def traces(self) -> dict[bytes, list[Seen]]:
-        """Return the spans of each trace: those that hang on none first, then in the order of their ends."""
+        """Return the spans of each trace: those that hang on none first, then as they began."""
         by_trace: dict[bytes, list[Seen]] = {}
-        for span in sorted(self.spans, key=lambda one: (one.parent_id, one.ended_ns)):
+        for span in sorted(self.spans, key=lambda one: (one.parent_id, one.began_ns)):
             by_trace.setdefault(span.trace_id, []).append(span)
         return by_trace
 
