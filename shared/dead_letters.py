@@ -1,6 +1,7 @@
 """Turns a record that failed into its dead letter, and a dead letter back into what it says."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -34,6 +35,32 @@ class Resolution(StrEnum):
     REDRIVEN = "redriven"
     HEALED = "healed"
     DISCARDED = "discarded"
+
+
+def letter_about(
+    record: Record,
+    *,
+    stage: str,
+    failures: Sequence[LetterFailure],
+    failed_at: datetime,
+    kind: str = "",
+    object_id: str = "",
+    run_id: str = "",
+    reader: str = "",
+) -> DeadLetter:
+    """Return the letter of a record as it was read, with its place. See `DeadLetter`."""
+    return DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        stage=stage,
+        reader=reader,
+        failures=tuple(failures),
+        kind=kind,
+        object_id=object_id,
+        run_id=run_id,
+        failed_at=failed_at,
+    )
 
 
 def dead_letter_record(record: Record, letter: DeadLetter) -> NewRecord:

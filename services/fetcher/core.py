@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Final
 
 from schemas.command import Command
-from schemas.dead_letter import DeadLetter, LetterFailure
+from schemas.dead_letter import LetterFailure
 from schemas.outcome import Reason
 from schemas.topics import COMMANDS, WEBHOOKS
 from schemas.versions import SCHEMA_VERSION, version_of
 from shared.commands_topic import read_command
 from shared.core import Batch, Core
-from shared.dead_letters import dead_letter_record
+from shared.dead_letters import dead_letter_record, letter_about
 from shared.errors import FatalError
 from shared.held_partitions import Newer, says_held
 from shared.installations import Foreign, foreign
@@ -115,10 +115,8 @@ class FetcherCore:
         try:
             command_id, command = read_command(record)
         except ValueError:
-            letter = DeadLetter(
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
+            letter = letter_about(
+                record,
                 stage=STAGE,
                 failures=(LetterFailure(reason=Reason.UNREADABLE, detail="this is no command"),),
                 failed_at=self._now(),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from schemas.dead_letter import DeadLetter, LetterFailure
+from schemas.dead_letter import LetterFailure
 from schemas.headers import Operation, Origin, RecordHeaders
 from schemas.mapping import MappingInForce
 from schemas.outcome import Count, Reason
@@ -24,7 +24,7 @@ from services.mapper.pool import WorkerPool
 from services.mapper.reading import Readable, Unreadable, read_record
 from services.mapper.replaying import Replaying
 from shared.core import Batch
-from shared.dead_letters import dead_letter_record
+from shared.dead_letters import dead_letter_record, letter_about
 from shared.held_partitions import HeldPartitions, Newer
 from shared.installations import Foreign, foreign
 from shared.letter_lines import LetterLines
@@ -238,12 +238,10 @@ class MapperCore:
     def _letter(
         self, record: Record, failures: Sequence[LetterFailure], kind: str, object_id: str, run_id: str
     ) -> NewRecord:
-        letter = DeadLetter(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
+        letter = letter_about(
+            record,
             stage=STAGE,
-            failures=tuple(failures),
+            failures=failures,
             kind=kind,
             object_id=object_id,
             run_id=run_id,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import orjson
 
-from schemas.dead_letter import DeadLetter, LetterFailure
+from schemas.dead_letter import LetterFailure
 from schemas.entity_change import ChangeSource
 from schemas.headers import Operation, Origin, RecordHeaders
 from schemas.mapping import MappingInForce
@@ -27,7 +27,7 @@ from services.mapper.webhook_format import (
     plan_webhook_format,
 )
 from shared.core import Batch
-from shared.dead_letters import dead_letter_record
+from shared.dead_letters import dead_letter_record, letter_about
 from shared.held_partitions import Newer
 from shared.installations import Foreign, foreign
 from shared.letter_lines import LetterLines
@@ -250,20 +250,17 @@ class WebhookMapperCore:
         ).encode()
 
     def _letter(self, one: TakenEvent, failures: Sequence[LetterFailure]) -> NewRecord:
-        record = one.record
-        letter = DeadLetter(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
+        letter = letter_about(
+            one.record,
             stage=STAGE,
             reader=READER,
-            failures=tuple(failures),
+            failures=failures,
             kind=one.event.kind,
             object_id=one.event.object_id,
             run_id=one.headers.runid,
             failed_at=self._now(),
         )
-        return dead_letter_record(record, letter)
+        return dead_letter_record(one.record, letter)
 
     def _note(self, omission: Omission, place: str) -> None:
         left_out = WebhookLeftOut(omission.entry, omission.path, omission.text, omission.cause)

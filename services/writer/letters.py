@@ -7,6 +7,7 @@ from schemas.outcome import Count, Reason
 from services.writer.chain import Settled
 from services.writer.change import Change
 from services.writer.decoding import Unreadable
+from shared.dead_letters import letter_about
 from shared.held_partitions import Newer
 from shared.installations import Foreign
 from shared.log.interface import Record
@@ -34,10 +35,8 @@ def letter_of(record: Record, decoded: Decoded, end: Settled, failed_at: datetim
         identifier=change.shown_identifier if change else "",
     )
     run_id, kind = _run_and_kind(decoded)
-    return DeadLetter(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
+    return letter_about(
+        record,
         stage=STAGE,
         failures=(failed,),
         kind=kind,

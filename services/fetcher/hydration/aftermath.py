@@ -5,14 +5,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from schemas.dead_letter import DeadLetter, LetterFailure
+from schemas.dead_letter import LetterFailure
 from schemas.outcome import Reason
 from services.fetcher.hydration.counters import HydrationCounters
 from services.fetcher.hydration.few_lines import FewLines
 from services.fetcher.hydration.hydrator import Ending, Fate
 from services.fetcher.hydration.worklist import Job
 from services.fetcher.letter_closing import close_letters
-from shared.dead_letters import dead_letter_record
+from shared.dead_letters import dead_letter_record, letter_about
 from shared.letter_lines import LetterLines
 from shared.log.interface import Clock, Log, Record
 
@@ -56,10 +56,8 @@ class Aftermath:
         self, record: Record, reason: Reason, detail: str, kind: str = "", object_id: str = ""
     ) -> None:
         """Put a record into the dead-letter topic."""
-        letter = DeadLetter(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
+        letter = letter_about(
+            record,
             stage=STAGE,
             failures=(LetterFailure(reason=reason, detail=detail),),
             kind=kind,
